@@ -1,0 +1,50 @@
+"""moelib: recover the parameters of a mixture of experts.
+
+The library under the book *Learning in Gated Neural Networks*. Names load on first use, so that
+``import moelib`` stays quick: torch, scikit-learn and matplotlib come in only where they serve.
+"""
+
+from importlib import import_module
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "GatedModel": "model",
+    "standard_model": "model",
+    "random_model": "model",
+    "Link": "links",
+    "LINKS": "links",
+    "AssumptionWarning": "validation",
+    "ConvergenceWarning": "validation",
+    "label_transforms": "labels",
+    "LabelTransforms": "labels",
+    "Moments": "moments",
+    "l4_loss": "losses",
+    "log_loss": "losses",
+    "gate_loss": "losses",
+    "learn_experts": "experts",
+    "learn_experts_from_batches": "experts",
+    "learn_gates": "gates",
+    "expectation_maximization": "em",
+    "random_start": "em",
+    "maximum_likelihood": "refine",
+    "standard_errors": "refine",
+    "FreeParameters": "parameters",
+    "MixtureOfExperts": "estimator",
+    "match_experts": "metrics",
+    "regressor_error": "metrics",
+    "gate_error": "metrics",
+    "explore": "interactive",
+}
+
+__all__ = [*_HOME]
+
+
+def __getattr__(name):
+    if name not in _HOME:
+        raise AttributeError(f"module 'moelib' has no attribute {name!r}")
+    return getattr(import_module(f"moelib.{_HOME[name]}"), name)
+
+
+def __dir__():
+    return sorted([*globals(), *_HOME])

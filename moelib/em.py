@@ -1,0 +1,175 @@
+r"""Expectation-maximisation for a mixture of experts.
+
+The E-step computes the posterior :math:`r_i(x, y)` over experts. The M-step then solves three
+separate problems: weighted least squares for each expert (exact for the linear link, one guarded
+Gauss-Newton step otherwise), the noise in closed form, and a guarded Newton step, started from
+the gates at hand, on the gates' convex surrogate. None of them lowers the likelihood.
+"""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import logsumexp
+
+from moelib.gates import surrogate_step
+from moelib.links import as_link
+from moelib.model import GatedModel
+from moelib.parameters import FreeParameters
+from moelib.validation import ConvergenceWarning, as_generator, as_matrix, as_positive, as_vector
+
+NOISE_FLOOR = 1e-6  # of the labels' standard deviation: keeps the likelihood bounded
+
+
+@dataclass(frozen=True, eq=False)
+class EMFit:
+    """What :func:`expectation_maximization` found.
+
+    Attributes
+    ----------
+    model : GatedModel
+    history : list of float   log-likelihood per sample before every iteration and at the end;
+                              never decreasing
+    converged : bool
+    """
+
+    model: GatedModel
+    history: list
+    converged: bool
+
+    @property
+    def log_likelihood(self):
+        """Log-likelihood per sample at the end, in nats."""
+        return self.history[-1]
+
+
+def expectation_maximization(X, y, start, free=FreeParameters(), max_iter=1000, tol=1e-9):
+    """Run EM from a starting model.
+
+    Parameters
+    ----------
+    X : (n, d) array,  y : (n,) array
+    start : GatedModel        see :func:`random_start`
+    free : FreeParameters     what to learn; the rest stays as in ``start``
+    max_iter : int
+    tol : float               stop when an iteration gains less, in nats per sample
+
+    Returns
+    -------
+    EMFit
+
+    Warns
+    -----
+    ConvergenceWarning
+        When ``max_iter`` iterations were not enough.
+
+    Examples
+    --------
+    >>> from moelib import regressor_error, standard_model
+    >>> model = standard_model(d=5, n_experts=2)
+    >>> rng = np.random.default_rng(0)
+    >>> X, y = model.sample(2000, rng)
+    >>> fit = expectation_maximization(X, y, random_start(X, y, 2, rng))
+    >>> regressor_error(fit.model.experts, model.experts) < 1e-3
+    True
+
+    References
+    ----------
+    Dempster, Laird & Rubin (1977); Jordan & Jacobs (1994).   Taught in: "The whole pipeline".
+    """
+    X = as_matrix(X, "X", n_columns=start.n_features)
+    y = as_vector(y, "y", len(X))
+    designs = free.expert_design(X), free.gate_design(X)
+    floor = NOISE_FLOOR * max(np.std(y), np.finfo(float).tiny)
+    model, history, converged = start, [], False
+    for iteration in range(max_iter + 1):
+        log_joint = model.log_joint(X, y)
+        log_density = logsumexp(log_joint, axis=1, keepdims=True)
+        history.append(float(np.mean(log_density)))
+        converged = iteration > 0 and history[-1] - history[-2] < tol
+        if converged or iteration == max_iter:
+            break
+        responsibilities = np.exp(log_joint - log_density)
+        model = m_step(model, *designs, y, responsibilities, free, floor)
+    if not converged:
+        warnings.warn(
+            f"EM did not converge in {max_iter} iterations: raise max_iter",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+    return EMFit(model, history, converged)
+
+
+def m_step(model, expert_design, gate_design, y, responsibilities, free, noise_floor=0.0):
+    """One M-step: experts, noise and gates for given responsibilities (n, k).
+
+    The designs are those of ``free`` for the inputs. Returns a ``GatedModel``.
+    """
+    experts, gates = free.rows(model)
+    experts = np.array(
+        [
+            _fit_expert(a, expert_design, y, weight, model.link)
+            for a, weight in zip(experts, responsibilities.T, strict=True)
+        ]
+    )
+    noise = model.noise
+    if free.noise:
+        squares = (y[:, None] - model.link.value(expert_design @ experts.T)) ** 2
+        noise = max(np.sqrt(np.mean(np.sum(responsibilities * squares, axis=1))), noise_floor)
+    gates, _ = surrogate_step(gates, gate_design, responsibilities)
+    return free.model(experts, gates, noise, like=model)
+
+
+def random_start(X, y, n_experts, rng, link="identity", fit_intercept=False, noise=None):
+    """A random starting model: random experts of the labels' scale, indifferent gates.
+
+    Parameters
+    ----------
+    X : (n, d) array,  y : (n,) array
+    n_experts : int
+    rng : numpy.random.Generator
+    link : str, callable or Link
+    fit_intercept : bool       spread the experts' intercepts over the labels as well
+    noise : float, optional    the labels' standard deviation if not given: EM then anneals
+
+    Returns
+    -------
+    GatedModel
+    """
+    rng = as_generator(rng)
+    X, y = as_matrix(X, "X"), as_vector(y, "y")
+    d, spread = X.shape[1], np.std(y)
+    link = as_link(link)
+    length = spread if link.name == "identity" else 1.0
+    experts = rng.standard_normal((n_experts, d))
+    experts *= length / (np.linalg.norm(experts, axis=1, keepdims=True) * _scale(X))
+    intercepts = np.zeros(n_experts)
+    if fit_intercept:
+        centre = np.mean(y) if link.name == "identity" else 0.0
+        intercepts = centre + length * rng.standard_normal(n_experts) - experts @ X.mean(axis=0)
+    noise = spread if noise is None else as_positive(noise, "noise")
+    return GatedModel(experts, np.zeros((n_experts - 1, d)), noise, link, intercepts)
+
+
+def _fit_expert(a, design, y, weight, link):
+    """Weighted least squares for one expert; one guarded Gauss-Newton step if not linear."""
+    answers = link.value(design @ a)
+    slope = link.derivative(design @ a)
+    curvature = (design * (weight * slope**2)[:, None]).T @ design
+    target = design.T @ (weight * slope * (y - answers))
+    step = np.linalg.lstsq(curvature, target, rcond=1e-12)[0]
+    if link.name == "identity":
+        return a + step
+    loss = np.sum(weight * (y - answers) ** 2)
+    size = 1.0
+    while size > 1e-6:
+        candidate = a + size * step
+        if np.sum(weight * (y - link.value(design @ candidate)) ** 2) <= loss:
+            return candidate
+        size /= 2
+    return a
+
+
+def _scale(X):
+    """Root mean square of a column after centring, pooled over columns."""
+    return max(float(np.sqrt(np.mean(np.var(X, axis=0)))), np.finfo(float).tiny)

@@ -1,0 +1,266 @@
+"""The estimator: a mixture of experts as a scikit-learn regressor."""
+
+import warnings
+
+import numpy as np
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+from tqdm import tqdm
+
+from moelib.diagnostics import check_two_loss_inputs
+from moelib.em import EMFit, expectation_maximization, random_start
+from moelib.experts import learn_experts
+from moelib.gates import learn_gates
+from moelib.links import as_link
+from moelib.model import GatedModel
+from moelib.parameters import FreeParameters
+from moelib.refine import maximum_likelihood, standard_errors
+from moelib.validation import ConvergenceWarning, as_choice, as_positive
+
+METHODS = ["two-loss", "em"]
+
+
+class MixtureOfExperts(RegressorMixin, BaseEstimator):
+    r"""Mixture of experts regression with a softmax gate and Gaussian noise.
+
+    .. math:: P(y \mid x) = \sum_i p_i(x)\, N(y; g(\langle a_i, x\rangle + b_i), \sigma^2)
+
+    Parameters
+    ----------
+    n_experts : int             k, at least 2
+    method : {"two-loss", "em"}
+        ``"two-loss"`` learns the experts with L4 and then the gates by likelihood. It needs
+        standard normal inputs, unit experts orthogonal to the gates, k <= d, and many samples
+        (some 1e4 for k = 3, 1e6 for k = 10); it then works from any start. ``"em"`` climbs the
+        likelihood from random starts; it needs none of that, but with many experts it can stop
+        at a poor maximum.
+    link : str, callable or Link
+    noise : float, optional     known noise; learned if not given
+    fit_intercept : bool        learn intercepts of experts and gates
+    constant_gate : bool        make the gate constant in x: a plain mixture of regressions
+    n_init : int                random starts; the best loss or likelihood wins
+    refine : bool               finish at a maximum of the likelihood in all parameters
+    mu : float                  weight of the diagonal term of L4, between 0 and 1
+    max_iter : int              iterations of EM and of refinement, each
+    tol : float                 stop below this gain in log-likelihood per sample
+    verbose : bool              show progress over the starts
+    random_state : int, numpy.random.Generator, RandomState or None
+
+    Attributes
+    ----------
+    experts_ : (k, d) array,  gates_ : (k-1, d) array,  noise_ : float
+    expert_intercepts_ : (k,) array,  gate_intercepts_ : (k-1,) array
+    n_parameters_ : int           number of parameters learned
+    log_likelihood_ : float       of the training data, summed, in nats
+    standard_errors_ : StandardErrors, or None after ``"two-loss"`` without refinement
+    model_ : GatedModel           the fitted model
+    n_iter_ : int                 iterations of the likelihood climb (of gates without one)
+    converged_ : bool
+    history_ : dict               stage -> list of its objective: ``"experts"`` (L4), ``"gates"``
+                                  (loss per sample) and ``"refine"`` or ``"em"`` (log-likelihood
+                                  per sample)
+    expert_fit_, gate_fit_        results of the two stages; ``"two-loss"`` only
+    start_log_likelihoods_ : (n_init,) array      per sample; ``"em"`` only
+    n_features_in_ : int,  feature_names_in_ : (d,) array of str
+
+    Raises
+    ------
+    ValueError
+        From ``fit``, when an argument or the data cannot be used; the message says what to do.
+
+    Warns
+    -----
+    ConvergenceWarning
+        From ``fit``, when something did not converge.
+    AssumptionWarning
+        From ``fit``, when an assumption looks violated or the data do not determine a parameter.
+
+    References
+    ----------
+    Jordan & Jacobs (1994); in the spirit of Makkuva, Oh, Kannan & Viswanath (2020).
+    Taught in: "The whole pipeline".
+
+    Examples
+    --------
+    >>> from moelib import gate_error, regressor_error, standard_model
+    >>> model = standard_model(d=10, n_experts=3)
+    >>> X, y = model.sample(8000, np.random.default_rng(0))
+    >>> fit = MixtureOfExperts(n_experts=3, random_state=0).fit(X, y)
+    >>> regressor_error(fit.experts_, model.experts) < 1e-3
+    True
+    """
+
+    def __init__(
+        self,
+        n_experts=2,
+        method="two-loss",
+        link="identity",
+        noise=None,
+        fit_intercept=False,
+        constant_gate=False,
+        n_init=1,
+        refine=True,
+        mu=0.5,
+        max_iter=1000,
+        tol=1e-9,
+        verbose=False,
+        random_state=None,
+    ):
+        self.n_experts = n_experts
+        self.method = method
+        self.link = link
+        self.noise = noise
+        self.fit_intercept = fit_intercept
+        self.constant_gate = constant_gate
+        self.n_init = n_init
+        self.refine = refine
+        self.mu = mu
+        self.max_iter = max_iter
+        self.tol = tol
+        self.verbose = verbose
+        self.random_state = random_state
+
+    def fit(self, X, y):
+        """Learn experts, gates and noise from X (n, d) and y (n,); return the estimator."""
+        self._check_parameters()
+        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
+        y = np.asarray(y, dtype=np.float64)
+        self._check_data(X, y)
+        rng = _as_generator(self.random_state)
+        fit = self._two_loss(X, y, rng) if self.method == "two-loss" else self._em(X, y, rng)
+        self.model_ = fit.model
+        self.experts_, self.gates_, self.noise_ = (
+            fit.model.experts,
+            fit.model.gates,
+            fit.model.noise,
+        )
+        self.expert_intercepts_ = fit.model.expert_intercepts
+        self.gate_intercepts_ = fit.model.gate_intercepts
+        self.n_parameters_ = self._free.count(*fit.model.experts.shape)
+        self.converged_ = fit.converged
+        self.n_iter_ = len(fit.history) - 1
+        self.log_likelihood_ = float(np.sum(self.model_.log_density(X, y)))
+        at_maximum = self.refine or self.method == "em"
+        self.standard_errors_ = (
+            standard_errors(self.model_, X, y, self._free) if at_maximum else None
+        )
+        return self
+
+    def predict(self, X):
+        """Conditional mean of y: (n, d) -> (n,)."""
+        X = self._validated(X)
+        return self.model_.mean(X)
+
+    def log_density(self, X, y):
+        """Log-density of each label given its input: (n, d), (n,) -> (n,)."""
+        X = self._validated(X)
+        return self.model_.log_density(X, y)
+
+    def posterior(self, X, y):
+        """Probability that each expert produced each label: (n, d), (n,) -> (n, k)."""
+        X = self._validated(X)
+        return self.model_.posterior(X, y)
+
+    def bic(self, X, y):
+        """Bayesian information criterion on (X, y); lower is better (Schwarz 1978)."""
+        return float(-2 * self.log_density(X, y).sum() + self.n_parameters_ * np.log(len(y)))
+
+    def aic(self, X, y):
+        """Akaike information criterion on (X, y); lower is better."""
+        return float(-2 * self.log_density(X, y).sum() + 2 * self.n_parameters_)
+
+    @property
+    def _free(self):
+        return FreeParameters(
+            intercepts=self.fit_intercept,
+            noise=self.noise is None,
+            gate_slopes=not self.constant_gate,
+        )
+
+    def _validated(self, X):
+        check_is_fitted(self)
+        return validate_data(self, X, dtype=np.float64, reset=False)
+
+    def _check_parameters(self):
+        as_choice(self.method, "method", METHODS)
+        as_link(self.link)
+        for name, least in (("n_experts", 2), ("n_init", 1), ("max_iter", 1)):
+            value = getattr(self, name)
+            if not isinstance(value, (int, np.integer)) or value < least:
+                raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
+        as_positive(self.tol, "tol")
+        if self.noise is not None:
+            as_positive(self.noise, "noise")
+        if self.method == "two-loss" and self.constant_gate:
+            raise ValueError("constant_gate=True needs method='em': two-loss learns gates in x")
+        if self.method == "two-loss" and self.fit_intercept and not self.refine:
+            raise ValueError(
+                "fit_intercept=True with method='two-loss' needs refine=True: the two losses know "
+                "no intercepts, only the refinement learns them"
+            )
+
+    def _check_data(self, X, y):
+        n, d = X.shape
+        needed = self._free.count(self.n_experts, d) + 1
+        if n < needed:
+            plural = "s" if n > 1 else ""
+            raise ValueError(
+                f"{n} sample{plural} (n_samples={n}) are too few for {self.n_experts} experts and "
+                f"{d} feature(s), which have {needed - 1} free parameters: at least {needed} "
+                "samples or fewer experts are needed"
+            )
+        if np.ptp(y) == 0:
+            raise ValueError(f"y is constant ({y[0]:g}): there is nothing to learn from it")
+
+    def _em(self, X, y, rng):
+        starts = tqdm(range(self.n_init), desc="EM starts", disable=not self.verbose)
+        fits = []
+        for _ in starts:
+            start = random_start(
+                X, y, self.n_experts, rng, self.link, self.fit_intercept, self.noise
+            )
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)  # only the best start matters
+                fits.append(
+                    expectation_maximization(X, y, start, self._free, self.max_iter, self.tol)
+                )
+        self.start_log_likelihoods_ = np.array([fit.log_likelihood for fit in fits])
+        best = fits[int(np.argmax(self.start_log_likelihoods_))]
+        self.history_ = {"em": best.history}
+        return self._refined(X, y, best)
+
+    def _two_loss(self, X, y, rng):
+        check_two_loss_inputs(X, y, self.n_experts, self.link)
+        experts = learn_experts(
+            X, y, self.n_experts, rng, self.link, self.noise, self.mu, self.n_init
+        )
+        gates = learn_gates(X, y, experts.experts, self.link, self.noise)
+        self.expert_fit_, self.gate_fit_ = experts, gates
+        self.history_ = {"experts": experts.history, "gates": gates.history}
+        model = GatedModel(experts.experts, gates.gates, gates.noise, self.link)
+        return self._refined(X, y, EMFit(model, gates.history, gates.converged))
+
+    def _refined(self, X, y, fit):
+        if not self.refine:
+            if not fit.converged:
+                warnings.warn(
+                    "the fit did not converge: raise max_iter", ConvergenceWarning, stacklevel=4
+                )
+            return fit
+        refined = maximum_likelihood(X, y, fit.model, self._free, self.max_iter, self.tol)
+        self.history_["refine"] = refined.history
+        return refined
+
+
+def _as_generator(random_state):
+    if isinstance(random_state, np.random.Generator):
+        return random_state
+    if isinstance(random_state, np.random.RandomState):
+        return np.random.default_rng(random_state.randint(2**32, dtype=np.uint64))
+    try:
+        return np.random.default_rng(random_state)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            "random_state must be None, a non-negative integer, a numpy.random.Generator or a "
+            f"RandomState; got {random_state!r}"
+        ) from error

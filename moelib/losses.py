@@ -1,0 +1,150 @@
+r"""The book's losses as functions that torch can differentiate.
+
+``l4_loss`` recovers the experts, ``gate_loss`` the gates once the experts are known, and
+``log_loss`` is the standard joint likelihood that they are compared with. Each takes tensors or
+arrays and returns a scalar float64 tensor.
+"""
+
+import math
+
+import torch
+
+from moelib.links import as_link
+
+
+def l4_loss(A, X, y, transforms, mu=0.5, lam=1.0, delta=0.0, centred=True):
+    r"""The loss L4 in its sample form: no tensor is formed.
+
+    .. math::
+
+        L_4(A) = \sum_{i \ne j} \hat E[Q_4\, t_1(a_i, a_j, x)] / c_4
+            - \mu \sum_i \hat E[Q_4\, t_2(a_i, x)] / c_4
+            + \lambda \sum_i \bigl(\hat E[Q_2\, t_3(a_i, x)] / c_2 - 1\bigr)^2
+            + \tfrac{\delta}{2} \|A\|_F^2
+
+    with :math:`t_1 = S_4[u,u,v,v]`, :math:`t_2 = S_4[u,u,u,u]` and :math:`t_3 = S_2[u,u]`.
+
+    Parameters
+    ----------
+    A : (k, d) tensor or array     candidate experts
+    X : (n, d) tensor or array     inputs, standard normal coordinates
+    y : (n,) tensor or array       labels
+    transforms : LabelTransforms
+    mu, lam, delta : float         weights of the terms; 0 < mu < 1 keeps stray minima away
+    centred : bool                 subtract the sample mean from each transform
+
+    Returns
+    -------
+    scalar tensor; O(n d k + n k^2)
+
+    Notes
+    -----
+    From finitely many samples this loss is unbounded below on all of R^{k x d}: keep the rows on
+    the unit sphere, or use :func:`moelib.learn_experts`. Taught in: "The whole pipeline".
+
+    References
+    ----------
+    In the spirit of Makkuva, Oh, Kannan & Viswanath (2020) and Ge, Lee & Ma (2018).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from moelib import label_transforms, standard_model
+    >>> model = standard_model(d=5)
+    >>> X, y = model.sample(100_000, np.random.default_rng(0))
+    >>> transforms = label_transforms("identity", noise=model.noise)
+    >>> right = l4_loss(model.experts, X, y, transforms)
+    >>> wrong = l4_loss(model.experts[[0, 0, 1]], X, y, transforms)
+    >>> bool(right < wrong)
+    True
+    """
+    A, X, y = _tensors(A, X, y)
+    q2, q4 = transforms.q2(y), transforms.q4(y)
+    if centred:
+        q2, q4 = q2 - q2.mean(), q4 - q4.mean()
+    q2, q4 = q2 / (len(y) * transforms.c2), q4 / (len(y) * transforms.c4)
+    projections = X @ A.T
+    squares = projections**2
+    gram = A @ A.T
+    lengths = gram.diagonal()
+    mean_square = q4 @ squares
+    # cross[i, j] = E[Q_4 S_4(x)[a_i, a_i, a_j, a_j]] / c_4; its diagonal is the t_2 term
+    cross = (
+        (squares * q4[:, None]).T @ squares
+        - torch.outer(lengths, mean_square)
+        - torch.outer(mean_square, lengths)
+        - 4 * gram * ((projections * q4[:, None]).T @ projections)
+        + q4.sum() * (torch.outer(lengths, lengths) + 2 * gram**2)
+    )
+    second = q2 @ squares - q2.sum() * lengths
+    return (
+        cross.sum()
+        - (1 + mu) * cross.diagonal().sum()
+        + lam * ((second - 1) ** 2).sum()
+        + delta / 2 * (A**2).sum()
+    )
+
+
+def log_loss(A, W, noise, X, y, link="identity"):
+    r"""Joint negative log-likelihood per sample, :math:`-\hat E \log P(y \mid x; A, W, \sigma)`.
+
+    Parameters
+    ----------
+    A : (k, d), W : (k-1, d) tensors or arrays     experts and gates, the last gate zero
+    noise : float or scalar tensor                 standard deviation
+    X : (n, d), y : (n,) tensors or arrays
+    link : str or Link                             a Link needs its ``torch_value``
+
+    Returns
+    -------
+    scalar tensor
+
+    Raises
+    ------
+    ValueError
+        When the link has no form in torch.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from moelib import standard_model
+    >>> model = standard_model(d=5)
+    >>> X, y = model.sample(10, np.random.default_rng(0))
+    >>> loss = log_loss(model.experts, model.gates, model.noise, X, y)
+    >>> np.allclose(loss, -model.log_density(X, y).mean())
+    True
+    """
+    link = as_link(link)
+    if link.torch_value is None:
+        raise ValueError(
+            f"link {link.name!r} has no form in torch: pass Link(..., torch_value=function)"
+        )
+    A, W, noise, X, y = _tensors(A, W, noise, X, y)
+    scores = torch.cat([X @ W.T, torch.zeros(len(X), 1, dtype=X.dtype)], dim=1)
+    residuals = (y[:, None] - link.torch_value(X @ A.T)) / noise
+    log_normal = -0.5 * residuals**2 - torch.log(noise) - 0.5 * math.log(2 * math.pi)
+    return -torch.logsumexp(torch.log_softmax(scores, dim=1) + log_normal, dim=1).mean()
+
+
+def gate_loss(W, X, y, experts, noise, link="identity"):
+    r"""The gates' loss :math:`L_{\log}(W; A)`: the likelihood with experts and noise frozen.
+
+    Parameters
+    ----------
+    W : (k-1, d) tensor or array      gates, to be differentiated
+    X, y, link                        as in :func:`log_loss`
+    experts : (k, d), noise : float   held fixed: no gradient flows into them
+
+    Returns
+    -------
+    scalar tensor
+    """
+    experts, noise = _tensors(experts, noise)
+    return log_loss(experts.detach(), W, noise.detach(), X, y, link)
+
+
+def _tensors(*values):
+    return [
+        value.double() if torch.is_tensor(value) else torch.tensor(value, dtype=torch.float64)
+        for value in values
+    ]

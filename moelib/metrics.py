@@ -1,0 +1,123 @@
+r"""How far an estimate is from the truth, up to the model's symmetries.
+
+Experts are known up to order, and up to sign for a fourth-order method; gates up to the same
+order and a common shift, which :math:`w_k = 0` fixes. The matching maximises the *worst* cosine
+(a bottleneck assignment), by the Hungarian algorithm on thresholded cosines: never by listing
+the :math:`k!` orders.
+"""
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from moelib.validation import as_matrix
+
+
+def match_experts(A, A_true):
+    """Match estimated experts to true ones, maximising the worst absolute cosine.
+
+    Parameters
+    ----------
+    A, A_true : (k, d) arrays     rows are experts, any non-zero length
+
+    Returns
+    -------
+    permutation : (k,) int array  row ``permutation[m]`` of A is matched to row m of A_true
+    signs : (k,) array of +-1     ``signs[m] * A[permutation[m]]`` points the way A_true[m] does
+
+    Raises
+    ------
+    ValueError
+        When the shapes differ or an entry is not finite.
+
+    Notes
+    -----
+    Among the matchings with the best worst cosine, the one with the largest sum is returned.
+    O(k^3 log k). Taught in: "The gated model".
+
+    References
+    ----------
+    Kuhn (1955).
+
+    Examples
+    --------
+    >>> match_experts([[0, -2.0], [1, 0]], np.eye(2))
+    (array([1, 0]), array([ 1., -1.]))
+    """
+    cosines = _cosines(A, A_true, "A").T
+    size = np.abs(cosines)
+    thresholds = np.unique(size)
+    low, high = 0, len(thresholds) - 1
+    while low < high:
+        middle = (low + high + 1) // 2
+        allowed = size >= thresholds[middle]
+        rows, columns = linear_sum_assignment(allowed, maximize=True)
+        low, high = (middle, high) if allowed[rows, columns].all() else (low, middle - 1)
+    k = len(size)
+    rows, columns = linear_sum_assignment(
+        np.where(size >= thresholds[low], size, -float(k)), maximize=True
+    )
+    return columns, np.where(cosines[rows, columns] < 0, -1.0, 1.0)
+
+
+def regressor_error(A, A_true):
+    r"""Worst expert's misdirection, :math:`1 - \max_\pi \min_i |\cos(a_i, a^*_{\pi(i)})|`.
+
+    Parameters
+    ----------
+    A, A_true : (k, d) arrays
+
+    Returns
+    -------
+    float in [0, 1]; 0 when every expert points exactly right, up to order and sign
+
+    Examples
+    --------
+    >>> regressor_error(np.eye(3)[[2, 0, 1]], -np.eye(3))
+    0.0
+    """
+    permutation, _ = match_experts(A, A_true)
+    cosines = np.abs(_cosines(A, A_true, "A"))
+    return float(max(0.0, 1 - cosines[permutation, np.arange(len(permutation))].min()))
+
+
+def gate_error(W, W_true, permutation=None):
+    r"""Worst gate's misdirection, :math:`1 - \min_i \cos(w_i, w^*_i)`, after matching.
+
+    Parameters
+    ----------
+    W, W_true : (k-1, d) arrays   the last gate, zero, is left out
+    permutation : (k,) int array, optional
+        From :func:`match_experts`: which estimated expert goes with which true one. The gates
+        are reordered by it and shifted so that the last is zero again. Default: no reordering.
+
+    Returns
+    -------
+    float in [0, 2]; a gate of length zero has cosine 0. Signs count: gates have no sign symmetry.
+
+    Examples
+    --------
+    >>> gate_error([[2.0, 0.0]], [[1.0, 0.0]])
+    0.0
+    >>> gate_error([[-2.0, 0.0]], [[1.0, 0.0]], permutation=[1, 0])
+    0.0
+    """
+    W = as_matrix(W, "W")
+    padded = np.vstack([W, np.zeros(W.shape[1])])
+    order = np.arange(len(padded)) if permutation is None else np.asarray(permutation)
+    if sorted(order.tolist()) != list(range(len(padded))):
+        raise ValueError(f"permutation must reorder 0..{len(padded) - 1}, got {order}")
+    rebased = padded[order] - padded[order[-1]]
+    return float(max(0.0, 1 - np.diag(_cosines(rebased[:-1], W_true, "W")).min()))
+
+
+def _cosines(A, A_true, name):
+    A_true = as_matrix(A_true, f"{name}_true")
+    A = as_matrix(A, name, n_columns=A_true.shape[1])
+    if len(A) != len(A_true):
+        raise ValueError(f"{name} must have {len(A_true)} rows like {name}_true, got {len(A)}")
+    return _directions(A) @ _directions(A_true).T
+
+
+def _directions(A):
+    lengths = np.linalg.norm(A, axis=1, keepdims=True)
+    return np.divide(A, lengths, out=np.zeros_like(A), where=lengths > 0)

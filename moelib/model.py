@@ -1,0 +1,219 @@
+r"""The gated model: a mixture of experts with a softmax gate and Gaussian noise.
+
+.. math::
+
+    P(y \mid x) &= \sum_{i=1}^k p_i(x)\,
+            N\bigl(y;\, g(\langle a_i, x\rangle + b_i),\, \sigma^2\bigr), \\
+    p(x) &= \mathrm{softmax}(\langle w_1, x\rangle + c_1, \dots,
+            \langle w_{k-1}, x\rangle + c_{k-1}, 0).
+
+The theory of the book has no intercepts (:math:`b = c = 0`, the default); real data need them.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.special import log_softmax, logsumexp
+
+from moelib.links import Link, as_link
+from moelib.validation import as_generator, as_matrix, as_positive, as_vector
+
+
+@dataclass(frozen=True, eq=False)
+class GatedModel:
+    r"""A mixture of ``k`` experts in ``d`` dimensions.
+
+    Parameters
+    ----------
+    experts : (k, d) array           rows :math:`a_i`
+    gates : (k-1, d) array           rows :math:`w_i`; the last gate is zero
+    noise : float                    standard deviation :math:`\sigma > 0`, in units of y
+    link : str, callable or Link     the link :math:`g`
+    expert_intercepts : (k,) array, optional      :math:`b_i`, zero if not given
+    gate_intercepts : (k-1,) array, optional      :math:`c_i`, zero if not given
+
+    Raises
+    ------
+    ValueError
+        When shapes do not fit together, an entry is not finite, ``k < 2``, or ``noise <= 0``.
+
+    Examples
+    --------
+    >>> model = GatedModel(experts=np.eye(2), gates=[[3.0, 0.0]], noise=0.1)
+    >>> X, y = model.sample(5, np.random.default_rng(0))
+    >>> X.shape, y.shape, model.gate_probabilities(X).sum(axis=1)
+    ((5, 2), (5,), array([1., 1., 1., 1., 1.]))
+
+    References
+    ----------
+    Jacobs, Jordan, Nowlan & Hinton (1991).   Taught in: "The gated model".
+    """
+
+    experts: np.ndarray
+    gates: np.ndarray
+    noise: float
+    link: Link = field(default="identity")  # type: ignore[assignment]
+    expert_intercepts: np.ndarray = None  # type: ignore[assignment]
+    gate_intercepts: np.ndarray = None  # type: ignore[assignment]
+
+    def __post_init__(self):
+        experts = as_matrix(self.experts, "experts")
+        k, d = experts.shape
+        if k < 2:
+            raise ValueError(f"experts must have at least 2 rows, got shape {experts.shape}")
+        gates = as_matrix(self.gates, "gates", n_columns=d)
+        if len(gates) != k - 1:
+            raise ValueError(
+                f"gates must have one row fewer than experts ({k - 1}), got shape {gates.shape}"
+            )
+        b = np.zeros(k) if self.expert_intercepts is None else self.expert_intercepts
+        c = np.zeros(k - 1) if self.gate_intercepts is None else self.gate_intercepts
+        values = {
+            "experts": experts,
+            "gates": gates,
+            "noise": as_positive(self.noise, "noise"),
+            "link": as_link(self.link),
+            "expert_intercepts": as_vector(b, "expert_intercepts", k),
+            "gate_intercepts": as_vector(c, "gate_intercepts", k - 1),
+        }
+        for name, value in values.items():
+            if isinstance(value, np.ndarray):
+                value = value.copy()
+                value.flags.writeable = False
+            object.__setattr__(self, name, value)
+
+    @property
+    def n_experts(self):
+        """Number of experts k."""
+        return len(self.experts)
+
+    @property
+    def n_features(self):
+        """Number of inputs d."""
+        return self.experts.shape[1]
+
+    def sample(self, n, rng, return_expert=False):
+        """Draw ``n`` pairs with standard normal inputs.
+
+        Parameters
+        ----------
+        n : int                       number of samples
+        rng : numpy.random.Generator
+        return_expert : bool          also return which expert answered
+
+        Returns
+        -------
+        X : (n, d) array,  y : (n,) array,  and z : (n,) int array if asked for
+        """
+        rng = as_generator(rng)
+        X = rng.standard_normal((n, self.n_features))
+        y, z = self.sample_labels(X, rng)
+        return (X, y, z) if return_expert else (X, y)
+
+    def sample_labels(self, X, rng):
+        """Draw a label for each row of X (n, d); return y (n,) and the expert z (n,) behind it."""
+        cumulative = np.cumsum(self.gate_probabilities(X), axis=1)[:, :-1]
+        z = (rng.random((len(X), 1)) > cumulative).sum(axis=1)
+        answers = np.take_along_axis(self.expert_means(X), z[:, None], axis=1)[:, 0]
+        return answers + self.noise * rng.standard_normal(len(X)), z
+
+    def expert_means(self, X):
+        """What each expert answers, g(<a_i, x> + b_i): (n, d) -> (n, k)."""
+        X = as_matrix(X, "X", n_columns=self.n_features)
+        return self.link.value(X @ self.experts.T + self.expert_intercepts)
+
+    def log_gate_probabilities(self, X):
+        """Logarithm of the gate's softmax: (n, d) -> (n, k)."""
+        X = as_matrix(X, "X", n_columns=self.n_features)
+        scores = X @ self.gates.T + self.gate_intercepts
+        return log_softmax(np.column_stack([scores, np.zeros(len(X))]), axis=1)
+
+    def gate_probabilities(self, X):
+        """Probability that each expert answers: (n, d) -> (n, k), rows sum to 1."""
+        return np.exp(self.log_gate_probabilities(X))
+
+    def mean(self, X):
+        """Conditional mean of y, the gated sum of the experts' answers: (n, d) -> (n,)."""
+        return np.sum(self.gate_probabilities(X) * self.expert_means(X), axis=1)
+
+    def log_joint(self, X, y):
+        """Log p_i(x) + log N(y; expert i, noise^2): (n, d), (n,) -> (n, k)."""
+        y = as_vector(y, "y", len(X))
+        residual = (y[:, None] - self.expert_means(X)) / self.noise
+        log_normal = -0.5 * residual**2 - np.log(self.noise * np.sqrt(2 * np.pi))
+        return self.log_gate_probabilities(X) + log_normal
+
+    def log_density(self, X, y):
+        """Log-density of y given x: (n, d), (n,) -> (n,)."""
+        return logsumexp(self.log_joint(X, y), axis=1)
+
+    def posterior(self, X, y):
+        """Probability that each expert produced y: (n, d), (n,) -> (n, k), rows sum to 1."""
+        return np.exp(log_softmax(self.log_joint(X, y), axis=1))
+
+
+def standard_model(d=10, n_experts=3, noise=0.05, gate_norm=1.0, link="identity"):
+    """The book's standard design: experts e_1..e_k, gates ``gate_norm`` times e_{k+1}..e_{2k-1}.
+
+    Experts are unit, orthogonal to each other and to every gate, so all assumptions of the
+    theory hold.
+
+    Parameters
+    ----------
+    d : int                  dimension, at least 2 n_experts - 1
+    n_experts : int          k, at least 2
+    noise : float            standard deviation, in units of y
+    gate_norm : float        length of each gate
+    link : str, callable or Link
+
+    Raises
+    ------
+    ValueError
+        When ``d`` is too small to hold the directions.
+
+    Examples
+    --------
+    >>> standard_model(d=3, n_experts=2).gates
+    array([[0., 0., 1.]])
+    """
+    if d < 2 * n_experts - 1:
+        raise ValueError(
+            f"d must be at least 2 * n_experts - 1 = {2 * n_experts - 1} so that "
+            f"experts and gates fit, got {d}"
+        )
+    directions = np.eye(d)
+    gates = gate_norm * directions[n_experts : 2 * n_experts - 1]
+    return GatedModel(directions[:n_experts], gates, noise, link)
+
+
+def random_model(d, n_experts, rng, noise=0.05, gate_norm=1.0, link="identity", orthogonal=True):
+    """Unit experts and gates of length ``gate_norm`` in random directions.
+
+    Parameters
+    ----------
+    d, n_experts, noise, gate_norm, link
+        As in :func:`standard_model`.
+    rng : numpy.random.Generator
+    orthogonal : bool
+        If true (default) every gate is orthogonal to every expert, while experts keep random
+        angles to each other; this needs ``d > n_experts``. If false the gates are random too.
+
+    Examples
+    --------
+    >>> model = random_model(6, 3, np.random.default_rng(0))
+    >>> np.allclose(model.gates @ model.experts.T, 0)
+    True
+    """
+    rng = as_generator(rng)
+    if orthogonal and d <= n_experts:
+        raise ValueError(f"d must exceed n_experts = {n_experts} for orthogonal gates, got {d}")
+    experts = _unit_rows(rng.standard_normal((n_experts, d)))
+    gates = rng.standard_normal((n_experts - 1, d))
+    if orthogonal:
+        basis = np.linalg.qr(experts.T)[0]
+        gates = gates - gates @ basis @ basis.T
+    return GatedModel(experts, gate_norm * _unit_rows(gates), noise, link)
+
+
+def _unit_rows(A):
+    return A / np.linalg.norm(A, axis=1, keepdims=True)

@@ -1,0 +1,81 @@
+"""Which parameters of a gated model are learned, and how they line up in arrays and vectors.
+
+Inside the fitting code an expert or a gate is one row: its slopes and, if learned, its intercept
+last. The matching *design* is X, X and a column of ones, or the ones alone.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from moelib.model import GatedModel
+
+
+@dataclass(frozen=True)
+class FreeParameters:
+    """The parameters to learn; experts' slopes always are.
+
+    Parameters
+    ----------
+    intercepts : bool       learn intercepts of experts and gates
+    noise : bool            learn the noise
+    gate_slopes : bool      let the gate depend on x; if false it is constant in x, with
+                            intercepts of its own
+
+    Examples
+    --------
+    >>> FreeParameters(intercepts=True).count(n_experts=2, n_features=1)  # 2 x 2 + 1 x 2 + 1
+    7
+    """
+
+    intercepts: bool = False
+    noise: bool = True
+    gate_slopes: bool = True
+
+    @property
+    def gate_intercepts(self):
+        """Whether the gate has intercepts: with all others, or because it has nothing else."""
+        return self.intercepts or not self.gate_slopes
+
+    def expert_design(self, X):
+        """Design matrix of the experts, (n, d) or (n, d + 1)."""
+        return np.column_stack([X, np.ones(len(X))]) if self.intercepts else X
+
+    def gate_design(self, X):
+        """Design matrix of the gates, (n, d), (n, d + 1) or (n, 1)."""
+        ones = np.ones((len(X), 1))
+        return np.hstack([X] * self.gate_slopes + [ones] * self.gate_intercepts)
+
+    def count(self, n_experts, n_features):
+        """Number of free parameters."""
+        expert = n_features + self.intercepts
+        gate = n_features * self.gate_slopes + self.gate_intercepts
+        return n_experts * expert + (n_experts - 1) * gate + self.noise
+
+    def rows(self, model):
+        """A model's expert rows and gate rows."""
+        experts = np.column_stack([model.experts] + [model.expert_intercepts] * self.intercepts)
+        gates = np.column_stack(
+            [model.gates] * self.gate_slopes + [model.gate_intercepts] * self.gate_intercepts
+        )
+        return experts, gates
+
+    def blocks(self, vector, n_experts, n_features):
+        """Cut a vector (experts, gates, log noise) into expert rows, gate rows and the rest."""
+        width = n_features + self.intercepts
+        cut = n_experts * width
+        stop = len(vector) - self.noise
+        experts = vector[:cut].reshape(n_experts, width)
+        return experts, vector[cut:stop].reshape(n_experts - 1, -1), vector[stop:]
+
+    def model(self, experts, gates, noise, like):
+        """A model with these rows and this noise; what is not learned is taken from ``like``."""
+        d = like.n_features
+        return GatedModel(
+            experts[:, :d],
+            gates[:, :d] if self.gate_slopes else like.gates,
+            noise,
+            like.link,
+            experts[:, d] if self.intercepts else like.expert_intercepts,
+            gates[:, -1] if self.gate_intercepts else like.gate_intercepts,
+        )

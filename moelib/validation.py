@@ -1,0 +1,104 @@
+"""Argument checks and warnings: each names the argument, what it got and what it needs."""
+
+import numbers
+
+import numpy as np
+
+
+class ConvergenceWarning(UserWarning):
+    """An iteration stopped before it had converged."""
+
+
+class AssumptionWarning(UserWarning):
+    """The data look unlike what a method assumes, or do not determine every parameter."""
+
+
+def as_matrix(value, name, n_columns=None):
+    """Return ``value`` as a finite float64 matrix.
+
+    Parameters
+    ----------
+    value : array-like            what the caller passed
+    name : str                    the argument's name, for the message
+    n_columns : int, optional     required number of columns
+
+    Raises
+    ------
+    ValueError
+        When ``value`` is not two-dimensional, not finite, or has the wrong number of columns.
+
+    Examples
+    --------
+    >>> as_matrix([[1, 2]], "experts").dtype
+    dtype('float64')
+    """
+    array = np.asarray(value, dtype=float)
+    if array.ndim != 2:
+        raise ValueError(f"{name} must be a 2-d array, got shape {array.shape}")
+    if n_columns is not None and array.shape[1] != n_columns:
+        raise ValueError(f"{name} must have {n_columns} columns, got shape {array.shape}")
+    return _finite(array, name)
+
+
+def as_vector(value, name, length=None):
+    """Return ``value`` as a finite float64 vector; raise ``ValueError`` as :func:`as_matrix` does.
+
+    Examples
+    --------
+    >>> as_vector([1, 2], "y", length=2)
+    array([1., 2.])
+    """
+    array = np.asarray(value, dtype=float)
+    if array.ndim != 1:
+        raise ValueError(f"{name} must be a 1-d array, got shape {array.shape}")
+    if length is not None and len(array) != length:
+        raise ValueError(f"{name} must have length {length}, got {len(array)}")
+    return _finite(array, name)
+
+
+def as_positive(value, name):
+    """Return ``value`` as a positive finite float; raise ``ValueError`` otherwise.
+
+    Examples
+    --------
+    >>> as_positive(0, "noise")
+    Traceback (most recent call last):
+    ...
+    ValueError: noise must be a positive finite number, got 0
+    """
+    if not isinstance(value, numbers.Real) or not np.isfinite(float(value)) or value <= 0:
+        raise ValueError(f"{name} must be a positive finite number, got {value!r}")
+    return float(value)
+
+
+def as_generator(rng, name="rng"):
+    """Return ``rng`` if it is a ``numpy.random.Generator``; refuse anything else.
+
+    Examples
+    --------
+    >>> as_generator(0)
+    Traceback (most recent call last):
+    ...
+    ValueError: rng must be a numpy.random.Generator such as np.random.default_rng(0), got 0
+    """
+    if not isinstance(rng, np.random.Generator):
+        raise ValueError(
+            f"{name} must be a numpy.random.Generator such as np.random.default_rng(0), got {rng!r}"
+        )
+    return rng
+
+
+def as_choice(value, name, choices):
+    """Return ``value`` if it is one of ``choices``; otherwise raise ``ValueError`` listing them."""
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}; got {value!r}")
+    return value
+
+
+def _finite(array, name):
+    if not np.all(np.isfinite(array)):
+        n_bad = int(np.sum(~np.isfinite(array)))
+        raise ValueError(
+            f"{name} must be finite, got {n_bad} NaN or infinite entries: drop or impute them"
+        )
+    return array

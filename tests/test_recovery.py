@@ -1,0 +1,69 @@
+"""The main job: recover a standard design from data, by both methods, on many seeds."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from moelib import MixtureOfExperts, gate_error, match_experts, regressor_error, standard_model
+
+DATA = Path(__file__).parents[1] / "book" / "data"
+
+
+@pytest.mark.slow
+def test_two_losses_recover_the_standard_design_on_twenty_seeds():
+    model = standard_model()
+    for seed in range(20):
+        X, y = model.sample(8000, np.random.default_rng(seed))
+        fit = MixtureOfExperts(n_experts=3, random_state=seed).fit(X, y)
+        permutation, _ = match_experts(fit.experts_, model.experts)
+        assert regressor_error(fit.experts_, model.experts) < 1e-3
+        assert gate_error(fit.gates_, model.gates, permutation) < 0.02
+        em = MixtureOfExperts(n_experts=3, method="em", n_init=10, random_state=seed).fit(X, y)
+        assert abs(fit.log_likelihood_ - em.log_likelihood_) / len(y) < 1e-4
+
+
+def test_experts_are_close_before_refinement_on_nineteen_of_twenty_seeds():
+    model = standard_model()
+    errors = []
+    for seed in range(20):
+        X, y = model.sample(8000, np.random.default_rng(seed))
+        fit = MixtureOfExperts(n_experts=3, refine=False, random_state=seed).fit(X, y)
+        errors.append(regressor_error(fit.experts_, model.experts))
+    assert np.sum(np.array(errors) < 0.1) >= 19
+
+
+@pytest.mark.slow
+def test_a_gate_that_depends_on_x_wins_on_the_ethanol_data():
+    frame = pd.read_csv(DATA / "ethanol_exhaust.csv", comment="#")
+    X, y = frame[["Equivalence"]], frame["NO"]
+    with pytest.raises(ValueError, match="k <= d.*method='em'"):
+        MixtureOfExperts(n_experts=2).fit(X, y)
+    settings = dict(method="em", fit_intercept=True, n_init=20, random_state=0)
+    for k in (2, 3):
+        gated = MixtureOfExperts(k, **settings)
+        with pytest.warns(UserWarning, match="not determined"):  # the gate separates perfectly
+            gated.fit(X, y)
+        constant = MixtureOfExperts(k, constant_gate=True, **settings).fit(X, y)
+        assert gated.bic(X, y) < constant.bic(X, y) - 20
+
+
+def test_import_is_light():
+    """``import moelib`` loads none of the heavy packages."""
+    heavy = ["torch", "sklearn", "matplotlib", "ipywidgets", "pandas", "scipy"]
+    code = f"import sys, moelib; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_public_names_resolve():
+    import moelib
+
+    for name in moelib.__all__:
+        assert getattr(moelib, name).__doc__ or name == "LINKS"
+    assert set(moelib.__all__) <= set(dir(moelib))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = moelib.nothing
