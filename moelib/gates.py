@@ -19,6 +19,7 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 from scipy.special import log_softmax, logsumexp
 
+from moelib.blocks import row_blocks
 from moelib.links import as_link
 from moelib.validation import ConvergenceWarning, as_choice, as_matrix, as_positive, as_vector
 
@@ -153,13 +154,15 @@ def covariance_hessian(q, D):
     r"""The matrix :math:`\hat E[\mathrm{Cov}_q \otimes x x^\top]` for probabilities q (n, k)."""
     n, p = D.shape
     m = q.shape[1] - 1
-    hessian = np.empty((m, p, m, p))
-    for i in range(m):
-        for j in range(i + 1):
-            weight = q[:, i] * ((i == j) - q[:, j])
-            block = (D * weight[:, None]).T @ D / n
-            hessian[i, :, j], hessian[j, :, i] = block, block.T
-    return hessian.reshape(m * p, m * p)
+    hessian = np.zeros((m * p, m * p))
+    for block in row_blocks(n):
+        d, weights = D[block], q[block, :m]
+        weighted = (weights[:, :, None] * d[:, None, :]).reshape(len(d), m * p)
+        hessian -= weighted.T @ weighted
+        for i in range(m):
+            own = slice(i * p, (i + 1) * p)
+            hessian[own, own] += weighted[:, own].T @ d
+    return hessian / n
 
 
 def newton_step(W, D, log_normals):

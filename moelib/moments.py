@@ -12,9 +12,8 @@ and lowers the variance.
 
 import numpy as np
 
+from moelib.blocks import row_blocks
 from moelib.validation import as_matrix, as_vector
-
-BLOCK = 16384  # rows handled at once, so that the working memory stays small
 
 
 class Moments:
@@ -59,8 +58,7 @@ class Moments:
             self._sums = _empty_sums(r, self.fourth)
         elif len(self._sums["zz"]) != r:
             raise ValueError(f"X must have {len(self._sums['zz'])} columns, got {r}")
-        for start in range(0, len(X), BLOCK):
-            block = slice(start, start + BLOCK)
+        for block in row_blocks(len(X)):
             self._add(X[block] if self.basis is None else X[block] @ self.basis, y[block])
         return self
 

@@ -17,11 +17,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from moelib.blocks import row_blocks
 from moelib.em import EMFit, expectation_maximization
 from moelib.parameters import FreeParameters
 from moelib.validation import AssumptionWarning, ConvergenceWarning, as_matrix, as_vector
-
-BLOCK = 16384
 
 
 def maximum_likelihood(X, y, start, free=FreeParameters(), max_iter=1000, tol=1e-9):
@@ -159,8 +158,7 @@ def score_moments(model, X, y, free=FreeParameters()):
         its intercept if there is one.
     """
     score, J = 0.0, 0.0
-    for begin in range(0, len(X), BLOCK):
-        block = slice(begin, begin + BLOCK)
+    for block in row_blocks(len(X)):
         S = scores(model, X[block], y[block], free)
         score, J = score + S.sum(axis=0), J + S.T @ S
     return score / len(X), J / len(X)

@@ -260,3 +260,12 @@ def test_one_regime_fits_like_least_squares():
         fit = MixtureOfExperts(method="em", random_state=0, n_init=3).fit(X, y)
     ols = LinearRegression(fit_intercept=False).fit(X, y)
     assert fit.score(X, y) > ols.score(X, y) - 0.02
+
+
+@pytest.mark.slow
+def test_two_losses_with_bounded_experts():
+    model = standard_model(d=6, n_experts=3, noise=0.1, link="tanh")
+    X, y = model.sample(60_000, np.random.default_rng(0))
+    fit = MixtureOfExperts(n_experts=3, link="tanh", random_state=0).fit(X, y)
+    assert regressor_error(fit.expert_fit_.experts, model.experts) < 0.02
+    assert regressor_error(fit.experts_, model.experts) < 1e-4

@@ -1,0 +1,43 @@
+"""The claims ledger on the page is the one the notebooks give."""
+
+import claims
+import nbformat
+import nbformat.v4 as v4
+
+PAGE = """\
+```{prf:lemma} Signs
+:label: lem-signs
+
+Text.
+```
+
+```{prf:proof}
+Done.
+```
+
+```{prf:theorem}
+:label: thm-open
+```
+"""
+
+
+def test_committed_ledger_is_up_to_date():
+    committed = (claims.ROOT / "book/claims.md").read_text()
+    assert committed == claims.ledger(), "run `make claims` and commit book/claims.md"
+
+
+def test_ledger_of_a_small_book(tmp_path):
+    cell = v4.new_code_cell(
+        "assert True", execution_count=1, metadata={"tags": ["claim-lem-signs"]}
+    )
+    nbformat.write(v4.new_notebook(cells=[v4.new_markdown_cell(PAGE), cell]), tmp_path / "a.ipynb")
+    (tmp_path / "_toc.yml").write_text("root: a\n")
+    rows = claims.ledger(tmp_path).splitlines()
+    signs = next(row for row in rows if "lem-signs" in row)
+    assert "on the page" in signs and "not on the page" not in signs and "`/a` [1]" in signs
+    assert "not on the page | **no check yet**" in next(row for row in rows if "thm-open" in row)
+
+
+def test_labels_of_every_kind():
+    text = "(sec-a)=\n# A\n$$x$$ (eq-b)\n```{math}\n:label: eq-c\n```"
+    assert claims.labels(text) == {"sec-a", "eq-b", "eq-c"}

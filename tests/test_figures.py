@@ -1,0 +1,118 @@
+"""The book's style, told apart in grey, and the picture of the README."""
+
+import io
+import itertools
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from PIL import Image
+
+from moelib import figures
+
+# Machado, Oliveira & Fernandes (2009): how linear RGB looks without red, without green cones.
+VISION = {
+    "full": np.eye(3),
+    "protanopia": [[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]],
+    "deuteranopia": [[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]],
+}
+
+
+@pytest.fixture(autouse=True)
+def own_style():
+    with matplotlib.rc_context():
+        yield
+    plt.close("all")
+
+
+def linear(color):
+    channels = np.array(matplotlib.colors.to_rgb(color))
+    return np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+
+
+def lightness(color, vision="full"):
+    """CIE L* of a colour, 0 black to 100 white."""
+    seen = np.clip(np.asarray(VISION[vision]) @ linear(color), 0, 1)
+    luminance = seen @ [0.2126, 0.7152, 0.0722]
+    return 116 * np.cbrt(luminance) - 16 if luminance > 0.0089 else 903.3 * luminance
+
+
+@pytest.mark.parametrize("vision", VISION)
+def test_no_two_colours_have_the_same_lightness(vision):
+    gaps = [
+        abs(lightness(one, vision) - lightness(other, vision))
+        for one, other in itertools.combinations(figures.PALETTE, 2)
+    ]
+    assert min(gaps) > (10 if vision == "full" else 5)
+
+
+def test_the_first_four_colours_stand_out_from_white():
+    for color in figures.PALETTE[:4]:
+        contrast = 1.05 / (linear(color) @ [0.2126, 0.7152, 0.0722] + 0.05)
+        assert contrast > 2.95
+
+
+def test_experts_differ_in_colour_line_and_marker():
+    styles = [figures.expert_style(i) for i in range(len(figures.PALETTE))]
+    for key in ("color", "linestyle", "marker"):
+        assert len({style[key] for style in styles}) == len(styles)
+    assert figures.expert_style(6) == figures.expert_style(0)
+    assert figures.expert_color(2) == styles[2]["color"]
+
+
+def test_the_usual_plot_is_small_and_lines_follow_the_palette():
+    figures.use_style()
+    figure, ax = plt.subplots()
+    rng = np.random.default_rng(0)
+    for i in range(3):
+        (line,) = ax.plot(rng.normal(size=100).cumsum(), label=f"expert {i}")
+        assert line.get_color() == figures.expert_color(i)
+    ax.set(xlabel="step", ylabel="error")
+    ax.legend()
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png")
+    assert picture.tell() < 60_000
+    assert Image.open(picture).size == (640, 380)
+    assert Image.open(picture).convert("RGB").getpixel((0, 0)) == (255, 255, 255)
+
+
+def test_panels_get_letters_before_their_titles():
+    _, axes = plt.subplots(2, 2)
+    axes[0, 0].set_title("loss")
+    axes[0, 1].set_title("error", loc="left")
+    assert figures.panel_labels(axes) == ["(a)", "(b)", "(c)", "(d)"]
+    titles = [ax.get_title(loc="left") for ax in axes.flat]
+    assert titles == ["(a) loss", "(b) error", "(c)", "(d)"]
+    assert axes[0, 0].get_title() == ""
+    _, single = plt.subplots()
+    assert figures.panel_labels(single) == ["(a)"]
+
+
+def test_panels_run_out_of_letters():
+    with pytest.raises(ValueError, match="26 panels, got 27"):
+        figures.panel_labels([None] * 27)
+
+
+def test_overview_is_saved_small_and_the_same_each_time(tmp_path, capsys):
+    figures.main(["overview", "--to", str(tmp_path / "one")])
+    figures.use_style()
+    figures.main(["overview", "--to", str(tmp_path / "two")])
+    one, two = (tmp_path / name / "overview.png" for name in ("one", "two"))
+    assert str(one) in capsys.readouterr().out
+    assert one.stat().st_size < 200_000
+    assert one.read_bytes() == two.read_bytes()
+    with Image.open(one) as picture:
+        assert picture.size == (1536, 784)
+    assert plt.get_fignums() == []
+
+
+def test_overview_says_what_it_shows():
+    words = " ".join(text.get_text() for text in figures.overview().axes[0].texts)
+    for part in ("experts", "gate", "L_4", r"L_{\log}", "loss 1", "loss 2"):
+        assert part in words
+    assert "L4" in figures.OVERVIEW_ALT
+    assert "gate" in figures.OVERVIEW_ALT
