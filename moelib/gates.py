@@ -172,7 +172,7 @@ def newton_step(W, D, log_normals):
     gradient = -(r - p)[:, :-1].T @ D / len(D)
     direction = _solve(prior - covariance_hessian(r, D), gradient)
     if direction is None:
-        direction = _solve(_damped(prior), gradient)
+        direction = _solve_damped(prior, gradient)
     return _descend(W, direction, gradient, lambda V: negative_log_likelihood(V, D, log_normals))
 
 
@@ -185,7 +185,7 @@ def surrogate_step(W, D, r):
     """One guarded Newton step on the convex loss -mean(r log p(W)), for responsibilities r."""
     p = np.exp(log_gate_probabilities(W, D))
     gradient = -(r - p)[:, :-1].T @ D / len(D)
-    direction = _solve(_damped(covariance_hessian(p, D)), gradient)
+    direction = _solve_damped(covariance_hessian(p, D), gradient)
 
     def cross_entropy(V):
         return -float(np.mean(np.sum(r * log_gate_probabilities(V, D), axis=1)))
@@ -214,14 +214,20 @@ def _descend(W, direction, gradient, loss):
     return W, norm
 
 
-def _damped(hessian):
-    """Add a trace of the identity, so that directions without data get no step."""
-    return hessian + 1e-9 * (np.trace(hessian) / len(hessian) + 1e-9) * np.eye(len(hessian))
-
-
 def _solve(hessian, gradient):
     """Solve for the Newton direction; None where the Hessian is not positive definite."""
     try:
         return cho_solve(cho_factor(hessian), gradient.ravel()).reshape(gradient.shape)
     except np.linalg.LinAlgError:
         return None
+
+
+def _solve_damped(hessian, gradient):
+    """Newton direction for a convex surrogate, or the gradient where its curvature has vanished.
+
+    A trace of the identity keeps directions without data at rest. The curvature vanishes when the
+    gates separate the samples: there is little left to gain, and any descent direction will do.
+    """
+    damping = 1e-9 * (np.trace(hessian) / len(hessian) + 1e-9)
+    direction = _solve(hessian + damping * np.eye(len(hessian)), gradient)
+    return gradient if direction is None else direction
