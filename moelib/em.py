@@ -7,17 +7,17 @@ the gates at hand, on the gates' convex surrogate. None of them lowers the likel
 """
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import logsumexp
 
 from moelib.gates import surrogate_step
-from moelib.links import as_link
 from moelib.model import GatedModel
 from moelib.parameters import FreeParameters
-from moelib.validation import ConvergenceWarning, as_generator, as_matrix, as_positive, as_vector
+from moelib.validation import ConvergenceWarning, as_matrix, as_positive, as_vector
 
+ANNEALING_STEPS = 50
 NOISE_FLOOR = 1e-6  # of the labels' standard deviation: keeps the likelihood bounded
 
 
@@ -43,20 +43,31 @@ class EMFit:
         return self.history[-1]
 
 
-def expectation_maximization(X, y, start, free=FreeParameters(), max_iter=1000, tol=1e-9):
+def expectation_maximization(
+    X, y, start, free=FreeParameters(), max_iter=1000, tol=1e-9, anneal_from=None
+):
     """Run EM from a starting model.
 
     Parameters
     ----------
     X : (n, d) array,  y : (n,) array
-    start : GatedModel        see :func:`random_start`
+    start : GatedModel        see :mod:`moelib.starts`
     free : FreeParameters     what to learn; the rest stays as in ``start``
     max_iter : int
     tol : float               stop when an iteration gains less, in nats per sample
+    anneal_from : float, optional
+        For a noise that is not learned: begin with this larger one and come down to
+        ``start.noise`` geometrically over ``ANNEALING_STEPS`` iterations. The history then
+        begins where the annealing ends.
 
     Returns
     -------
     EMFit
+
+    Raises
+    ------
+    ValueError
+        When ``anneal_from`` is given for a noise that is learned.
 
     Warns
     -----
@@ -65,7 +76,7 @@ def expectation_maximization(X, y, start, free=FreeParameters(), max_iter=1000, 
 
     Examples
     --------
-    >>> from moelib import regressor_error, standard_model
+    >>> from moelib import random_start, regressor_error, standard_model
     >>> model = standard_model(d=5, n_experts=2)
     >>> rng = np.random.default_rng(0)
     >>> X, y = model.sample(2000, rng)
@@ -82,6 +93,13 @@ def expectation_maximization(X, y, start, free=FreeParameters(), max_iter=1000, 
     designs = free.expert_design(X), free.gate_design(X)
     floor = NOISE_FLOOR * max(np.std(y), np.finfo(float).tiny)
     model, history, converged = start, [], False
+    if anneal_from is not None:
+        if free.noise:
+            raise ValueError("anneal_from needs a noise that is not learned: free.noise=False")
+        hot = as_positive(anneal_from, "anneal_from")
+        for noise in np.geomspace(hot, start.noise, ANNEALING_STEPS):
+            model = m_step(replace(model, noise=noise), *designs, y, model.posterior(X, y), free)
+        model = replace(model, noise=start.noise)
     for iteration in range(max_iter + 1):
         log_joint = model.log_joint(X, y)
         log_density = logsumexp(log_joint, axis=1, keepdims=True)
@@ -120,37 +138,6 @@ def m_step(model, expert_design, gate_design, y, responsibilities, free, noise_f
     return free.model(experts, gates, noise, like=model)
 
 
-def random_start(X, y, n_experts, rng, link="identity", fit_intercept=False, noise=None):
-    """A random starting model: random experts of the labels' scale, indifferent gates.
-
-    Parameters
-    ----------
-    X : (n, d) array,  y : (n,) array
-    n_experts : int
-    rng : numpy.random.Generator
-    link : str, callable or Link
-    fit_intercept : bool       spread the experts' intercepts over the labels as well
-    noise : float, optional    the labels' standard deviation if not given: EM then anneals
-
-    Returns
-    -------
-    GatedModel
-    """
-    rng = as_generator(rng)
-    X, y = as_matrix(X, "X"), as_vector(y, "y")
-    d, spread = X.shape[1], np.std(y)
-    link = as_link(link)
-    length = spread if link.name == "identity" else 1.0
-    experts = rng.standard_normal((n_experts, d))
-    experts *= length / (np.linalg.norm(experts, axis=1, keepdims=True) * _scale(X))
-    intercepts = np.zeros(n_experts)
-    if fit_intercept:
-        centre = np.mean(y) if link.name == "identity" else 0.0
-        intercepts = centre + length * rng.standard_normal(n_experts) - experts @ X.mean(axis=0)
-    noise = spread if noise is None else as_positive(noise, "noise")
-    return GatedModel(experts, np.zeros((n_experts - 1, d)), noise, link, intercepts)
-
-
 def _fit_expert(a, design, y, weight, link):
     """Weighted least squares for one expert; one guarded Gauss-Newton step if not linear."""
     answers = link.value(design @ a)
@@ -168,8 +155,3 @@ def _fit_expert(a, design, y, weight, link):
             return candidate
         size /= 2
     return a
-
-
-def _scale(X):
-    """Root mean square of a column after centring, pooled over columns."""
-    return max(float(np.sqrt(np.mean(np.var(X, axis=0)))), np.finfo(float).tiny)

@@ -7,17 +7,19 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 from tqdm import tqdm
 
+from moelib.baselines import SOLVERS, gradient_em, joint_likelihood, least_squares
 from moelib.diagnostics import check_two_loss_inputs
-from moelib.em import EMFit, expectation_maximization, random_start
+from moelib.em import EMFit, expectation_maximization
 from moelib.experts import learn_experts
 from moelib.gates import learn_gates
 from moelib.links import as_link
 from moelib.model import GatedModel
 from moelib.parameters import FreeParameters
 from moelib.refine import maximum_likelihood, standard_errors
+from moelib.starts import STARTS, make_start
 from moelib.validation import ConvergenceWarning, as_choice, as_positive
 
-METHODS = ["two-loss", "em"]
+METHODS = ["two-loss", "em", "gradient-em", "likelihood", "least-squares"]
 
 
 class MixtureOfExperts(RegressorMixin, BaseEstimator):
@@ -28,20 +30,27 @@ class MixtureOfExperts(RegressorMixin, BaseEstimator):
     Parameters
     ----------
     n_experts : int             k, at least 2
-    method : {"two-loss", "em"}
+    method : {"two-loss", "em", "gradient-em", "likelihood", "least-squares"}
         ``"two-loss"`` learns the experts with L4 and then the gates by likelihood. It needs
         standard normal inputs, unit experts orthogonal to the gates, k <= d, and many samples
         (some 1e4 for k = 3, 1e6 for k = 10); it then works from any start. ``"em"`` climbs the
         likelihood from random starts; it needs none of that, but with many experts it can stop
-        at a poor maximum.
+        at a poor maximum. The others are there for comparison: ``"gradient-em"`` takes gradient
+        steps in place of EM's M-step, ``"likelihood"`` and ``"least-squares"`` descend their loss
+        in all parameters at once. Least squares does not recover the parameters, unless the
+        refinement does.
     link : str, callable or Link
     noise : float, optional     known noise; learned if not given
     fit_intercept : bool        learn intercepts of experts and gates
     constant_gate : bool        make the gate constant in x: a plain mixture of regressions
     n_init : int                random starts; the best loss or likelihood wins
+    init : {"random", "responsibilities", "kmeans"}
+        Kind of start for all methods but ``"two-loss"``, see :func:`moelib.make_start`.
+    anneal : bool               EM with known noise: come down to it from the labels' spread
+    solver : {"lbfgs", "adam"}  for ``"likelihood"`` and ``"least-squares"``
     refine : bool               finish at a maximum of the likelihood in all parameters
     mu : float                  weight of the diagonal term of L4, between 0 and 1
-    max_iter : int              iterations of EM and of refinement, each
+    max_iter : int              iterations of a climb and of refinement, each
     tol : float                 stop below this gain in log-likelihood per sample
     verbose : bool              show progress over the starts
     random_state : int, numpy.random.Generator, RandomState or None
@@ -52,15 +61,16 @@ class MixtureOfExperts(RegressorMixin, BaseEstimator):
     expert_intercepts_ : (k,) array,  gate_intercepts_ : (k-1,) array
     n_parameters_ : int           number of parameters learned
     log_likelihood_ : float       of the training data, summed, in nats
-    standard_errors_ : StandardErrors, or None after ``"two-loss"`` without refinement
+    standard_errors_ : StandardErrors, or None where the likelihood was not maximised
     model_ : GatedModel           the fitted model
     n_iter_ : int                 iterations of the likelihood climb (of gates without one)
     converged_ : bool
     history_ : dict               stage -> list of its objective: ``"experts"`` (L4), ``"gates"``
-                                  (loss per sample) and ``"refine"`` or ``"em"`` (log-likelihood
-                                  per sample)
+                                  (loss per sample), the method's name, and ``"refine"``
+                                  (log-likelihood per sample; squared error for least squares)
     expert_fit_, gate_fit_        results of the two stages; ``"two-loss"`` only
-    start_log_likelihoods_ : (n_init,) array      per sample; ``"em"`` only
+    start_objectives_ : (n_init,) array           the last value of every start's history; all
+                                                  methods but ``"two-loss"``
     n_features_in_ : int,  feature_names_in_ : (d,) array of str
 
     Raises
@@ -99,6 +109,9 @@ class MixtureOfExperts(RegressorMixin, BaseEstimator):
         fit_intercept=False,
         constant_gate=False,
         n_init=1,
+        init="random",
+        anneal=False,
+        solver="lbfgs",
         refine=True,
         mu=0.5,
         max_iter=1000,
@@ -113,6 +126,9 @@ class MixtureOfExperts(RegressorMixin, BaseEstimator):
         self.fit_intercept = fit_intercept
         self.constant_gate = constant_gate
         self.n_init = n_init
+        self.init = init
+        self.anneal = anneal
+        self.solver = solver
         self.refine = refine
         self.mu = mu
         self.max_iter = max_iter
@@ -127,7 +143,8 @@ class MixtureOfExperts(RegressorMixin, BaseEstimator):
         y = np.asarray(y, dtype=np.float64)
         self._check_data(X, y)
         rng = _as_generator(self.random_state)
-        fit = self._two_loss(X, y, rng) if self.method == "two-loss" else self._em(X, y, rng)
+        stages = self._two_loss if self.method == "two-loss" else self._best_of_starts
+        fit = stages(X, y, rng)
         self.model_ = fit.model
         self.experts_, self.gates_, self.noise_ = (
             fit.model.experts,
@@ -140,7 +157,7 @@ class MixtureOfExperts(RegressorMixin, BaseEstimator):
         self.converged_ = fit.converged
         self.n_iter_ = len(fit.history) - 1
         self.log_likelihood_ = float(np.sum(self.model_.log_density(X, y)))
-        at_maximum = self.refine or self.method == "em"
+        at_maximum = self.refine or self.method in ("em", "gradient-em", "likelihood")
         self.standard_errors_ = (
             standard_errors(self.model_, X, y, self._free) if at_maximum else None
         )
@@ -191,8 +208,14 @@ class MixtureOfExperts(RegressorMixin, BaseEstimator):
         as_positive(self.tol, "tol")
         if self.noise is not None:
             as_positive(self.noise, "noise")
-        if self.method == "two-loss" and self.constant_gate:
-            raise ValueError("constant_gate=True needs method='em': two-loss learns gates in x")
+        as_choice(self.init, "init", STARTS)
+        as_choice(self.solver, "solver", SOLVERS)
+        if self.method not in ("em", "gradient-em") and self.constant_gate:
+            raise ValueError(
+                f"constant_gate=True needs method='em': {self.method!r} learns gates in x"
+            )
+        if self.anneal and (self.method != "em" or self.noise is None):
+            raise ValueError("anneal=True needs method='em' and a known noise=: free noise anneals")
         if self.method == "two-loss" and self.fit_intercept and not self.refine:
             raise ValueError(
                 "fit_intercept=True with method='two-loss' needs refine=True: the two losses know "
@@ -212,22 +235,30 @@ class MixtureOfExperts(RegressorMixin, BaseEstimator):
         if np.ptp(y) == 0:
             raise ValueError(f"y is constant ({y[0]:g}): there is nothing to learn from it")
 
-    def _em(self, X, y, rng):
-        starts = tqdm(range(self.n_init), desc="EM starts", disable=not self.verbose)
+    def _best_of_starts(self, X, y, rng):
         fits = []
-        for _ in starts:
-            start = random_start(
-                X, y, self.n_experts, rng, self.link, self.fit_intercept, self.noise
+        for _ in tqdm(range(self.n_init), desc=f"{self.method} starts", disable=not self.verbose):
+            start = make_start(
+                X, y, self.n_experts, rng, self.init, self.link, self._free, self.noise
             )
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ConvergenceWarning)  # only the best start matters
-                fits.append(
-                    expectation_maximization(X, y, start, self._free, self.max_iter, self.tol)
-                )
-        self.start_log_likelihoods_ = np.array([fit.log_likelihood for fit in fits])
-        best = fits[int(np.argmax(self.start_log_likelihoods_))]
-        self.history_ = {"em": best.history}
+                fits.append(self._climb(X, y, start))
+        self.start_objectives_ = np.array([fit.history[-1] for fit in fits])
+        sign = -1 if self.method == "least-squares" else 1
+        best = fits[int(np.argmax(sign * self.start_objectives_))]
+        self.history_ = {self.method: best.history}
         return self._refined(X, y, best)
+
+    def _climb(self, X, y, start):
+        free, max_iter = self._free, self.max_iter
+        if self.method == "em":
+            hot = float(np.std(y)) if self.anneal else None
+            return expectation_maximization(X, y, start, free, max_iter, self.tol, hot)
+        if self.method == "gradient-em":
+            return gradient_em(X, y, start, free, max_iter, self.tol)
+        descend = joint_likelihood if self.method == "likelihood" else least_squares
+        return descend(X, y, start, free, self.solver, max_iter)
 
     def _two_loss(self, X, y, rng):
         check_two_loss_inputs(X, y, self.n_experts, self.link)

@@ -43,7 +43,7 @@ class GateFit:
 
 
 def learn_gates(
-    X, y, experts, link="identity", noise=None, method="newton", max_iter=500, tol=1e-8
+    X, y, experts, link="identity", noise=None, method="newton", max_iter=100, tol=1e-8
 ):
     """Recover the gates once the experts are known.
 

@@ -1,8 +1,8 @@
 r"""The book's losses as functions that torch can differentiate.
 
-``l4_loss`` recovers the experts, ``gate_loss`` the gates once the experts are known, and
-``log_loss`` is the standard joint likelihood that they are compared with. Each takes tensors or
-arrays and returns a scalar float64 tensor.
+``l4_loss`` recovers the experts, ``gate_loss`` the gates once the experts are known;
+``least_squares_loss`` and ``log_loss`` are the standard losses that they are compared with.
+Each takes tensors or arrays and returns a scalar float64 tensor.
 """
 
 import math
@@ -85,6 +85,37 @@ def l4_loss(A, X, y, transforms, mu=0.5, lam=1.0, delta=0.0, centred=True):
     )
 
 
+def least_squares_loss(A, W, X, y, link="identity"):
+    r"""Mean squared error of the gated mean.
+
+    .. math:: \hat E \bigl(y - \sum_i p_i(x)\, g(\langle a_i, x\rangle)\bigr)^2
+
+    Parameters
+    ----------
+    A : (k, d), W : (k-1, d) tensors or arrays     experts and gates, the last gate zero
+    X : (n, d), y : (n,) tensors or arrays
+    link : str or Link                             a Link needs its ``torch_value``
+
+    Returns
+    -------
+    scalar tensor
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from moelib import standard_model
+    >>> model = standard_model(d=5)
+    >>> X, y = model.sample(10, np.random.default_rng(0))
+    >>> loss = least_squares_loss(model.experts, model.gates, X, y)
+    >>> np.allclose(loss, np.mean((y - model.mean(X)) ** 2))
+    True
+    """
+    link = _torch_link(link)
+    A, W, X, y = _tensors(A, W, X, y)
+    p = torch.softmax(_scores(W, X), dim=1)
+    return ((y - (p * link.torch_value(X @ A.T)).sum(dim=1)) ** 2).mean()
+
+
 def log_loss(A, W, noise, X, y, link="identity"):
     r"""Joint negative log-likelihood per sample, :math:`-\hat E \log P(y \mid x; A, W, \sigma)`.
 
@@ -114,16 +145,11 @@ def log_loss(A, W, noise, X, y, link="identity"):
     >>> np.allclose(loss, -model.log_density(X, y).mean())
     True
     """
-    link = as_link(link)
-    if link.torch_value is None:
-        raise ValueError(
-            f"link {link.name!r} has no form in torch: pass Link(..., torch_value=function)"
-        )
+    link = _torch_link(link)
     A, W, noise, X, y = _tensors(A, W, noise, X, y)
-    scores = torch.cat([X @ W.T, torch.zeros(len(X), 1, dtype=X.dtype)], dim=1)
     residuals = (y[:, None] - link.torch_value(X @ A.T)) / noise
     log_normal = -0.5 * residuals**2 - torch.log(noise) - 0.5 * math.log(2 * math.pi)
-    return -torch.logsumexp(torch.log_softmax(scores, dim=1) + log_normal, dim=1).mean()
+    return -torch.logsumexp(torch.log_softmax(_scores(W, X), dim=1) + log_normal, dim=1).mean()
 
 
 def gate_loss(W, X, y, experts, noise, link="identity"):
@@ -141,6 +167,19 @@ def gate_loss(W, X, y, experts, noise, link="identity"):
     """
     experts, noise = _tensors(experts, noise)
     return log_loss(experts.detach(), W, noise.detach(), X, y, link)
+
+
+def _scores(W, X):
+    return torch.cat([X @ W.T, torch.zeros(len(X), 1, dtype=X.dtype)], dim=1)
+
+
+def _torch_link(link):
+    link = as_link(link)
+    if link.torch_value is None:
+        raise ValueError(
+            f"link {link.name!r} has no form in torch: pass Link(..., torch_value=function)"
+        )
+    return link
 
 
 def _tensors(*values):

@@ -220,8 +220,8 @@ def test_same_seed_same_fit_and_restarts_help():
     _, X, y = data(n=300)
     one, two = (MixtureOfExperts(method="em", n_init=3, random_state=5).fit(X, y) for _ in "ab")
     np.testing.assert_array_equal(one.experts_, two.experts_)
-    assert len(one.start_log_likelihoods_) == 3
-    assert one.log_likelihood_ / 300 >= one.start_log_likelihoods_.max() - 1e-12
+    assert len(one.start_objectives_) == 3
+    assert one.log_likelihood_ / 300 >= one.start_objectives_.max() - 1e-12
     for state in (np.random.default_rng(0), np.random.RandomState(0), None, np.int64(3)):
         MixtureOfExperts(method="em", random_state=state).fit(X, y)
 

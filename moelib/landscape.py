@@ -1,0 +1,140 @@
+"""Where a climb has stopped: is it a minimum of its loss, a saddle, or nowhere in particular?
+
+A certificate is a gradient near zero and the eigenvalues of the Hessian, all of them positive at
+a strict local minimum. The gates' last row is zero, so no direction is flat by symmetry.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from moelib.parameters import FreeParameters
+from moelib.validation import as_choice, as_matrix, as_vector
+
+LOSSES = ["likelihood", "least-squares"]
+
+
+@dataclass(frozen=True, eq=False)
+class StationaryPoint:
+    """What is known of a loss at one point.
+
+    Attributes
+    ----------
+    loss : float               per sample
+    gradient_norm : float      Euclidean norm of the gradient
+    eigenvalues : (q,) array   of the Hessian, smallest first
+    """
+
+    loss: float
+    gradient_norm: float
+    eigenvalues: np.ndarray
+
+    @property
+    def is_strict_minimum(self):
+        """Whether the gradient is zero to 1e-8 and every curvature exceeds 1e-8."""
+        return bool(self.gradient_norm < 1e-8 and self.eigenvalues[0] > 1e-8)
+
+
+def certify(model, X, y, loss="likelihood", free=FreeParameters()):
+    """Gradient and Hessian spectrum of a loss at a model.
+
+    Parameters
+    ----------
+    model : GatedModel
+    X : (n, d) array,  y : (n,) array
+    loss : {"likelihood", "least-squares"}    negative log-likelihood, or squared error
+    free : FreeParameters                     the parameters that count; squared error has no noise
+
+    Returns
+    -------
+    StationaryPoint
+
+    Notes
+    -----
+    Derivatives are torch's, exact to rounding. Memory grows as n times the number of parameters.
+    Taught in: "Likelihood and EM".
+
+    Examples
+    --------
+    >>> from moelib import standard_model
+    >>> model = standard_model(d=3, n_experts=2)
+    >>> X, y = model.sample(500, np.random.default_rng(0))
+    >>> bool(certify(model, X, y).eigenvalues[0] > 0)
+    True
+    """
+    vector, value, derivatives = _loss_of(model, X, y, loss, free)
+    gradient, hessian = derivatives(vector)
+    return StationaryPoint(
+        value(vector), float(np.linalg.norm(gradient)), np.linalg.eigvalsh(hessian)
+    )
+
+
+def polish(model, X, y, loss="likelihood", free=FreeParameters(), max_iter=50, tol=1e-10):
+    """Newton's method from a point near a minimum, until the gradient is below ``tol``.
+
+    Parameters
+    ----------
+    model, X, y, loss, free
+        As in :func:`certify`.
+    max_iter : int
+    tol : float               norm of the gradient
+
+    Returns
+    -------
+    GatedModel                where Newton's method stopped; certify it
+
+    Notes
+    -----
+    Eigenvalues count with their absolute value, so that a step never climbs, and a step that does
+    not lower the loss is halved.
+    """
+    vector, value, derivatives = _loss_of(model, X, y, loss, free)
+    for _ in range(max_iter):
+        gradient, hessian = derivatives(vector)
+        if np.linalg.norm(gradient) < tol:
+            break
+        values, vectors = np.linalg.eigh(hessian)
+        size = np.maximum(np.abs(values), 1e-10 * np.abs(values).max())
+        direction = vectors @ ((vectors.T @ gradient) / size)
+        step = 1.0
+        while value(vector - step * direction) > value(vector) + 1e-14 and step > 1e-8:
+            step /= 2
+        vector = vector - step * direction
+    experts, gates, log_noise = free.blocks(vector, *model.experts.shape)
+    noise = float(np.exp(log_noise[0])) if free.noise else model.noise
+    return free.model(experts, gates, noise, like=model)
+
+
+def _loss_of(model, X, y, loss, free):
+    """The parameters as a vector, the loss of a vector, and its gradient and Hessian."""
+    import torch
+
+    from moelib.losses import least_squares_loss, log_loss
+
+    as_choice(loss, "loss", LOSSES)
+    if loss == "least-squares" and free.noise:
+        raise ValueError("squared error has no noise: pass free=FreeParameters(noise=False)")
+    X = as_matrix(X, "X", n_columns=model.n_features)
+    y = as_vector(y, "y", len(X))
+    design, labels = torch.tensor(free.expert_design(X)), torch.tensor(y)
+    experts, gates = free.rows(model)
+    log_noise = [np.log(model.noise)] * free.noise
+    vector = np.concatenate([experts.ravel(), gates.ravel(), log_noise])
+
+    def function(theta):
+        A, W, s = free.blocks(theta, *model.experts.shape)
+        if loss == "least-squares":
+            return least_squares_loss(A, W, design, labels, model.link)
+        noise = s[0].exp() if free.noise else model.noise
+        return log_loss(A, W, noise, design, labels, model.link)
+
+    def value(v):
+        with torch.no_grad():
+            return function(torch.tensor(v)).item()
+
+    def derivatives(v):
+        theta = torch.tensor(v)
+        gradient = torch.func.grad(function)(theta)
+        return gradient.numpy(), torch.autograd.functional.hessian(function, theta).numpy()
+
+    return vector, value, derivatives
