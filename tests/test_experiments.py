@@ -9,8 +9,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from moelib import experiments, failure_map
-from moelib.experiments import EXPERIMENTS, STORED, find_cells, main, read_table, run_experiment
+from moelib.experiments import failure_map
+from moelib.experiments.grid import Experiment
+from moelib.experiments.runner import (
+    EXPERIMENTS,
+    STORED,
+    Job,
+    cell_name,
+    find_cells,
+    main,
+    read_table,
+    run_experiment,
+)
 
 ROOT = STORED.resolve()
 
@@ -28,7 +38,7 @@ def slow_cell(cell, seed):
     return toy_cell(cell, seed)
 
 
-TOY = failure_map.Experiment("toy", "A toy.", [dict(a=a, b="x") for a in range(6)], toy_cell)
+TOY = Experiment("toy", "A toy.", [dict(a=a, b="x") for a in range(6)], toy_cell)
 
 
 @pytest.fixture
@@ -63,7 +73,7 @@ def test_resumed_run_gives_the_same_bytes(toy, tmp_path):
     waiting = tmp_path / "cut" / "toy.cells" / "seed-0"
     waiting.mkdir(parents=True)
     for index in (4, 1):
-        experiments.Job("toy", index, 0, waiting).run()
+        Job("toy", index, 0, waiting).run()
     (waiting / "0002.999.part").write_text("cut sho")
     assert run(tmp_path / "cut") == whole
 
@@ -76,7 +86,7 @@ def test_killed_and_resumed_run_and_two_workers_give_the_same_bytes(tmp_path):
         "import sys\n"
         f"sys.path.insert(0, {str(ROOT.parents[1] / 'tests')!r})\n"
         "import test_experiments as t\n"
-        "toy = t.failure_map.Experiment('toy', 'A toy.', t.TOY.grid, t.slow_cell)\n"
+        "toy = t.Experiment('toy', 'A toy.', t.TOY.grid, t.slow_cell)\n"
         "t.EXPERIMENTS['toy'] = toy\n"
         "t.run_experiment('toy', sys.argv[1], jobs=1, today='2026-01-01')\n"
     )
@@ -102,7 +112,7 @@ def test_two_workers_give_what_one_gives(tmp_path):
     """On real fits: processes import the library afresh, so the grid must be the declared one."""
     cells = find_cells(EXPERIMENTS["failure-map"], "k=2,n=60")
     assert len(cells) == 1
-    cells = [*cells, *find_cells(EXPERIMENTS["failure-map"], "k=3,n=100")]
+    cells = [*cells, *find_cells(EXPERIMENTS["failure-map"], "k=2,n=250")]
     paths = [
         run_experiment("failure-map", tmp_path / str(jobs), jobs=jobs, cells=cells, today="-")
         for jobs in (1, 2)
@@ -168,7 +178,7 @@ def stored():
 def test_stored_map_is_whole(stored):
     grid = failure_map.make_grid()
     assert len(grid) >= 40 and max(cell["k"] for cell in grid) == 16
-    names = [experiments.cell_name(cell) for cell in grid]
+    names = [cell_name(cell) for cell in grid]
     assert list(stored["cell"].unique()) == names
     assert len(failure_map.METHODS) >= 6
     count = stored.groupby(["cell", "method"]).size()
@@ -186,7 +196,7 @@ def test_stored_cells_are_what_a_fresh_run_gives(stored, cell, monkeypatch):
     seed = np.random.SeedSequence(0).spawn(len(experiment.grid))[index]
     monkeypatch.setattr(failure_map, "DATA_SETS", 2)
     fresh = pd.DataFrame(experiment.run(experiment.grid[index], seed))
-    old = stored[stored["cell"] == experiments.cell_name(experiment.grid[index])]
+    old = stored[stored["cell"] == cell_name(experiment.grid[index])]
     old = old[old["data"] < 2].reset_index(drop=True)
     pd.testing.assert_frame_equal(
         fresh[["data", "method", "start"]], old[["data", "method", "start"]], check_dtype=False

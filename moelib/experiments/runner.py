@@ -1,10 +1,9 @@
-"""Experiments too long for a page: declared grids, resumable runs, small CSV files.
+"""Run declared experiments and store their tables.
 
-``python -m moelib.experiments --list`` says what there is, ``python -m moelib.experiments NAME``
-runs one. Every cell of a grid has its own seed, so cells can run in any order and in any number
-of processes; each is written as soon as it is finished, so a run that was cut short goes on where
-it stopped; and the file comes out the same, byte for byte, either way. Wall-clock seconds, which
-no run repeats, go to a file of their own.
+Every cell of a grid has its own seed, so cells can run in any order and in any number of
+processes; each is written as soon as it is finished, so a run that was cut short goes on where it
+stopped; and the file comes out the same, byte for byte, either way. Wall-clock seconds, which no
+run repeats, go to a file of their own.
 """
 
 import argparse
@@ -21,7 +20,7 @@ from joblib import Parallel, delayed, parallel_config
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from moelib.failure_map import FAILURE_MAP
+from moelib.experiments.failure_map import FAILURE_MAP
 
 EXPERIMENTS = {experiment.name: experiment for experiment in [FAILURE_MAP]}
 STORED = Path("book/data")

@@ -1,0 +1,9 @@
+"""Experiments too long for a page: declared grids, resumable runs, small CSV files.
+
+``python -m moelib.experiments --list`` says what there is, ``python -m moelib.experiments NAME``
+runs one.
+"""
+
+from moelib.experiments.runner import EXPERIMENTS, main, read_table, recompute, run_experiment
+
+__all__ = ["EXPERIMENTS", "main", "read_table", "recompute", "run_experiment"]

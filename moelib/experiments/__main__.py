@@ -1,0 +1,5 @@
+"""``python -m moelib.experiments``."""
+
+from moelib.experiments.runner import main
+
+main()
