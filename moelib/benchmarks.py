@@ -8,7 +8,8 @@ import time
 import numpy as np
 
 from moelib import MixtureOfExperts, Moments, label_transforms, learn_experts, standard_model
-from moelib.em import expectation_maximization, random_start
+from moelib.em import expectation_maximization
+from moelib.starts import random_start
 
 SEED = 0
 

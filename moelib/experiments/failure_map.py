@@ -19,7 +19,7 @@ STARTS = 5
 BASE = dict(k=3, d=10, n=2000, noise=0.05, gate_norm=1.0, angle=90, link="identity")
 
 # every method in its best fair setting; EM with a known noise is told the true one
-METHODS = {
+METHODS: dict[str, dict] = {
     "two-loss": dict(method="two-loss", max_iter=100),
     "two-loss, unrefined": dict(method="two-loss", refine=False),
     "em": dict(method="em", refine=False, max_iter=300),
@@ -33,7 +33,7 @@ METHODS = {
 
 def make_grid():
     """All cells, each once: lines through the base design, and a plane of k against n."""
-    lines = [dict(n=n) for n in (100, 150, 250, 500, 1000, 2000, 4000, 8000, 16000)]
+    lines: list[dict] = [dict(n=n) for n in (100, 150, 250, 500, 1000, 2000, 4000, 8000, 16000)]
     lines += [dict(d=d) for d in (5, 20, 40, 80)]
     lines += [dict(noise=noise) for noise in (0.01, 0.1, 0.2, 0.5, 1.0)]
     lines += [dict(gate_norm=norm) for norm in (0.0, 0.5, 2.0, 4.0, 8.0)]

@@ -9,6 +9,7 @@ run repeats, go to a file of their own.
 import argparse
 import os
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -91,7 +92,8 @@ def run_experiment(name, folder, seed=0, jobs=2, cells=None, dask=None, today=No
     seed : int
     jobs : int                processes
     cells : list of int       places in the grid; all if not given
-    dask : str, optional      address of a Dask scheduler that runs the cells instead
+    dask : str, optional      address of a Dask scheduler; its workers, which must see the same
+                              folder, then run the cells
     today : str, optional     date for the header
 
     Returns
@@ -104,10 +106,8 @@ def run_experiment(name, folder, seed=0, jobs=2, cells=None, dask=None, today=No
     waiting.mkdir(parents=True, exist_ok=True)
     chosen = range(len(experiment.grid)) if cells is None else cells
     work = [Job(name, i, seed, waiting) for i in chosen]
-    with _backend(dask):
-        results = Parallel(n_jobs=jobs, return_as="generator_unordered")(
-            delayed(job.run)() for job in work
-        )
+    with _workers(jobs, dask):
+        results = Parallel(return_as="generator_unordered")(delayed(job.run)() for job in work)
         for _ in tqdm(results, total=len(work), desc=name, unit="cell"):
             pass
     table = pd.concat([pd.read_csv(job.run()) for job in work], ignore_index=True)
@@ -186,15 +186,19 @@ def main(arguments=None):
         print(f"wrote {path}")
 
 
-def _backend(dask):
+@contextmanager
+def _workers(jobs, dask):
+    """Processes on this machine, or all workers of a Dask cluster that shares its files."""
     if dask is None:
-        return parallel_config(backend="loky")
+        with parallel_config(backend="loky", n_jobs=jobs):
+            yield
+        return
     try:
         from dask.distributed import Client
     except ImportError as error:
-        raise ValueError("--dask needs the package: pip install 'dask[distributed]'") from error
-    Client(dask)
-    return parallel_config(backend="dask")
+        raise ValueError("dask= needs the package: pip install 'dask[distributed]'") from error
+    with Client(dask), parallel_config(backend="dask", n_jobs=-1):
+        yield
 
 
 def _write(table, path, experiment, seed, today):
@@ -211,7 +215,3 @@ def _write(table, path, experiment, seed, today):
         file.writelines(f"# {line}\n" for line in header)
         table.to_csv(file, index=False, float_format="%.6g")
     os.replace(unfinished, path)
-
-
-if __name__ == "__main__":
-    main()
