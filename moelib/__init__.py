@@ -18,6 +18,7 @@ _HOME = {
     "ConvergenceWarning": "validation",
     "label_transforms": "labels",
     "LabelTransforms": "labels",
+    "noise_from_labels": "labels",
     "Moments": "moments",
     "l4_loss": "losses",
     "log_loss": "losses",
