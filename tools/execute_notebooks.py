@@ -28,7 +28,7 @@ def fingerprint(nb) -> str:
     for cell in nb.cells:
         if cell.cell_type == "code":
             digest.update(cell.source.encode() + b"\0")
-    for path in sorted([*ROOT.glob("moelib/*.py"), *ROOT.glob("book/data/*")]):
+    for path in sorted([*ROOT.glob("moelib/**/*.py"), *ROOT.glob("book/data/*")]):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -4,6 +4,13 @@
 runs one.
 """
 
-from moelib.experiments.runner import EXPERIMENTS, main, read_table, recompute, run_experiment
+from moelib.experiments.runner import (
+    EXPERIMENTS,
+    cell_name,
+    main,
+    read_table,
+    recompute,
+    run_experiment,
+)
 
-__all__ = ["EXPERIMENTS", "main", "read_table", "recompute", "run_experiment"]
+__all__ = ["EXPERIMENTS", "cell_name", "main", "read_table", "recompute", "run_experiment"]
