@@ -188,19 +188,20 @@ def test_stored_map_is_whole(stored):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("cell", ["k=3,d=10,n=250", "k=2,d=4,n=250", "k=3,d=5"])
-def test_stored_cells_are_what_a_fresh_run_gives(stored, cell, monkeypatch):
-    """Two data sets of the cell, all methods and starts; last digits may differ by machine."""
+@pytest.mark.parametrize("draw", range(4))
+def test_stored_cells_are_what_a_fresh_run_gives(stored, draw, monkeypatch):
+    """A random sample of the cheaper cells, two data sets each; last digits differ by machine."""
     experiment = EXPERIMENTS["failure-map"]
-    (index,) = find_cells(experiment, cell)
+    seconds = read_table("failure-map-seconds", ROOT).groupby("cell")["seconds"].sum()
+    cheap = sorted(seconds.index[seconds < seconds.median()])
+    name = np.random.default_rng(20).permutation(cheap)[draw]
+    (index,) = find_cells(experiment, name)
     seed = np.random.SeedSequence(0).spawn(len(experiment.grid))[index]
     monkeypatch.setattr(failure_map, "DATA_SETS", 2)
     fresh = pd.DataFrame(experiment.run(experiment.grid[index], seed))
-    old = stored[stored["cell"] == cell_name(experiment.grid[index])]
-    old = old[old["data"] < 2].reset_index(drop=True)
-    pd.testing.assert_frame_equal(
-        fresh[["data", "method", "start"]], old[["data", "method", "start"]], check_dtype=False
-    )
+    old = stored[(stored["cell"] == name) & (stored["data"] < 2)].reset_index(drop=True)
+    keys = ["data", "method", "start"]
+    pd.testing.assert_frame_equal(fresh[keys], old[keys], check_dtype=False)
     same = np.abs(fresh["objective"] - old["objective"]) < 1e-3 * (1 + np.abs(old["objective"]))
     assert same.mean() >= 0.95
     success = (fresh["e_reg"] < 0.05) == (old["e_reg"] < 0.05)

@@ -9,8 +9,7 @@ from moelib.experiments.runner import (
     cell_name,
     main,
     read_table,
-    recompute,
     run_experiment,
 )
 
-__all__ = ["EXPERIMENTS", "cell_name", "main", "read_table", "recompute", "run_experiment"]
+__all__ = ["EXPERIMENTS", "cell_name", "main", "read_table", "run_experiment"]

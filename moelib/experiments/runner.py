@@ -142,12 +142,6 @@ def read_table(name, folder=STORED):
     return columns.reset_index().merge(table, on="cell", how="right", validate="one_to_many")
 
 
-def recompute(name, cell, seed=0):
-    """Run one cell of an experiment again; its rows as the stored table has them."""
-    (index,) = find_cells(EXPERIMENTS[name], cell)
-    return Job(name, index, seed, Path()).compute().drop(columns=SECONDS)
-
-
 def main(arguments=None):
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m moelib.experiments", description=__doc__)
