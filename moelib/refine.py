@@ -16,6 +16,7 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import cho_factor, cho_solve
 
 from moelib.blocks import row_blocks
 from moelib.em import EMFit, expectation_maximization
@@ -67,7 +68,7 @@ def maximum_likelihood(X, y, start, free=FreeParameters(), max_iter=1000, tol=1e
     model, history = warm.model, warm.history
     for _ in range(max_iter):
         score, J = score_moments(model, X, y, free)
-        direction = np.linalg.lstsq(J, score, rcond=1e-12)[0]
+        direction = _scoring_direction(J, score)
         if score @ direction / 2 < tol:
             return EMFit(model, history, converged=True)
         model, log_likelihood = _climb(model, X, y, direction, history[-1], free)
@@ -181,6 +182,14 @@ def scores(model, X, y, free=FreeParameters()):
     if free.noise:
         parts.append(np.sum(r * residual**2, axis=1, keepdims=True) / model.noise**2 - 1)
     return np.hstack(parts)
+
+
+def _scoring_direction(J, score):
+    """Solve J direction = score; of least norm where the information is singular."""
+    try:
+        return cho_solve(cho_factor(J), score)
+    except np.linalg.LinAlgError:
+        return np.linalg.lstsq(J, score, rcond=1e-12)[0]
 
 
 def _climb(model, X, y, direction, log_likelihood, free):
