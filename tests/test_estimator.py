@@ -80,8 +80,7 @@ def test_no_decision_function():
         (dict(noise=0), "noise must be a positive"),
         (dict(noise=-0.1), "noise must be a positive"),
         (dict(noise=np.nan), "noise must be a positive"),
-        (dict(method="adam"), "method must be one of 'two-loss', 'em'; got 'adam'"),
-        (dict(method="least-squares"), "method must be one of"),
+        (dict(method="adam"), "method must be one of 'two-loss', 'em', .*; got 'adam'"),
         (dict(link="cubic"), "link must be one of"),
         (dict(mu=1.0), "mu must lie strictly between 0 and 1"),
         (dict(n_experts=5), "which the two-loss method needs .k <= d.: use method='em'"),
@@ -229,7 +228,7 @@ def test_same_seed_same_fit_and_restarts_help():
 def test_progress_is_shown_when_asked_for(capsys):
     _, X, y = data(n=300)
     MixtureOfExperts(method="em", n_init=2, verbose=True, random_state=0).fit(X, y)
-    assert "EM starts" in capsys.readouterr().err
+    assert "em starts" in capsys.readouterr().err
 
 
 def test_constant_gate_is_a_mixture_of_regressions():
