@@ -12,14 +12,19 @@ from moelib.diagnostics import check_two_loss_inputs
 from moelib.em import EMFit, expectation_maximization
 from moelib.experts import learn_experts
 from moelib.gates import learn_gates
+from moelib.labels import KINDS
 from moelib.links import as_link
 from moelib.model import GatedModel
 from moelib.parameters import FreeParameters
 from moelib.refine import maximum_likelihood, standard_errors
+from moelib.spectral import learn_experts_spectral
 from moelib.starts import STARTS, make_start
+from moelib.streaming import BATCH_SIZE, learn_experts_sgd, shuffled_batches
 from moelib.validation import ConvergenceWarning, as_choice, as_positive
 
-METHODS = ["two-loss", "em", "gradient-em", "likelihood", "least-squares"]
+MOMENT_METHODS = ["two-loss", "l4-sgd", "spectral"]
+METHODS = [*MOMENT_METHODS, "em", "gradient-em", "likelihood", "least-squares"]
+LEAST_SGD_STEPS = 300
 
 
 class MixtureOfExperts(RegressorMixin, BaseEstimator):
@@ -30,10 +35,12 @@ class MixtureOfExperts(RegressorMixin, BaseEstimator):
     Parameters
     ----------
     n_experts : int             k, at least 2
-    method : {"two-loss", "em", "gradient-em", "likelihood", "least-squares"}
+    method : {"two-loss", "l4-sgd", "spectral", "em", "gradient-em", "likelihood", "least-squares"}
         ``"two-loss"`` learns the experts with L4 and then the gates by likelihood. It needs
         standard normal inputs, unit experts orthogonal to the gates, k <= d, and many samples
-        (some 1e4 for k = 3, 1e6 for k = 10); it then works from any start. ``"em"`` climbs the
+        (some 1e4 for k = 3, 1e6 for k = 10); it then works from any start. ``"l4-sgd"`` learns the
+        experts by stochastic gradients on L4 instead, ``"spectral"`` from the third moment; gates
+        and refinement are the same. ``"em"`` climbs the
         likelihood from random starts; it needs none of that, but with many experts it can stop
         at a poor maximum. The others are there for comparison: ``"gradient-em"`` takes gradient
         steps in place of EM's M-step, ``"likelihood"`` and ``"least-squares"`` descend their loss
@@ -45,11 +52,13 @@ class MixtureOfExperts(RegressorMixin, BaseEstimator):
     constant_gate : bool        make the gate constant in x: a plain mixture of regressions
     n_init : int                random starts; the best loss or likelihood wins
     init : {"random", "responsibilities", "kmeans"}
-        Kind of start for all methods but ``"two-loss"``, see :func:`moelib.make_start`.
+        Kind of start for the methods without moments, see :func:`moelib.make_start`.
     anneal : bool               EM with known noise: come down to it from the labels' spread
     solver : {"lbfgs", "adam"}  for ``"likelihood"`` and ``"least-squares"``
     refine : bool               finish at a maximum of the likelihood in all parameters
     mu : float                  weight of the diagonal term of L4, between 0 and 1
+    transforms : {"polynomial", "optimal"}      kind of label transform, see
+                                :func:`moelib.label_transform`
     max_iter : int              iterations of a climb and of refinement, each
     tol : float                 stop below this gain in log-likelihood per sample
     verbose : bool              show progress over the starts
@@ -68,9 +77,9 @@ class MixtureOfExperts(RegressorMixin, BaseEstimator):
     history_ : dict               stage -> list of its objective: ``"experts"`` (L4), ``"gates"``
                                   (loss per sample), the method's name, and ``"refine"``
                                   (log-likelihood per sample; squared error for least squares)
-    expert_fit_, gate_fit_        results of the two stages; ``"two-loss"`` only
-    start_objectives_ : (n_init,) array           the last value of every start's history; all
-                                                  methods but ``"two-loss"``
+    expert_fit_, gate_fit_        results of the two stages; methods with moments only
+    start_objectives_ : (n_init,) array           the last value of every start's history; the
+                                                  methods without moments only
     n_features_in_ : int,  feature_names_in_ : (d,) array of str
 
     Raises
@@ -114,6 +123,7 @@ class MixtureOfExperts(RegressorMixin, BaseEstimator):
         solver="lbfgs",
         refine=True,
         mu=0.5,
+        transforms="polynomial",
         max_iter=1000,
         tol=1e-9,
         verbose=False,
@@ -131,6 +141,7 @@ class MixtureOfExperts(RegressorMixin, BaseEstimator):
         self.solver = solver
         self.refine = refine
         self.mu = mu
+        self.transforms = transforms
         self.max_iter = max_iter
         self.tol = tol
         self.verbose = verbose
@@ -143,7 +154,7 @@ class MixtureOfExperts(RegressorMixin, BaseEstimator):
         y = np.asarray(y, dtype=np.float64)
         self._check_data(X, y)
         rng = _as_generator(self.random_state)
-        stages = self._two_loss if self.method == "two-loss" else self._best_of_starts
+        stages = self._two_loss if self.method in MOMENT_METHODS else self._best_of_starts
         fit = stages(X, y, rng)
         self.model_ = fit.model
         self.experts_, self.gates_, self.noise_ = (
@@ -210,16 +221,17 @@ class MixtureOfExperts(RegressorMixin, BaseEstimator):
             as_positive(self.noise, "noise")
         as_choice(self.init, "init", STARTS)
         as_choice(self.solver, "solver", SOLVERS)
+        as_choice(self.transforms, "transforms", KINDS)
         if self.method not in ("em", "gradient-em") and self.constant_gate:
             raise ValueError(
                 f"constant_gate=True needs method='em': {self.method!r} learns gates in x"
             )
         if self.anneal and (self.method != "em" or self.noise is None):
             raise ValueError("anneal=True needs method='em' and a known noise=: free noise anneals")
-        if self.method == "two-loss" and self.fit_intercept and not self.refine:
+        if self.method in MOMENT_METHODS and self.fit_intercept and not self.refine:
             raise ValueError(
-                "fit_intercept=True with method='two-loss' needs refine=True: the two losses know "
-                "no intercepts, only the refinement learns them"
+                f"fit_intercept=True with method={self.method!r} needs refine=True: the moments "
+                "know no intercepts, only the refinement learns them"
             )
 
     def _check_data(self, X, y):
@@ -262,14 +274,26 @@ class MixtureOfExperts(RegressorMixin, BaseEstimator):
 
     def _two_loss(self, X, y, rng):
         check_two_loss_inputs(X, y, self.n_experts, self.link)
-        experts = learn_experts(
-            X, y, self.n_experts, rng, self.link, self.noise, self.mu, self.n_init
-        )
+        experts = self._learn_experts(X, y, rng)
         gates = learn_gates(X, y, experts.experts, self.link, self.noise)
         self.expert_fit_, self.gate_fit_ = experts, gates
         self.history_ = {"experts": experts.history, "gates": gates.history}
         model = GatedModel(experts.experts, gates.gates, gates.noise, self.link)
         return self._refined(X, y, EMFit(model, gates.history, gates.converged))
+
+    def _learn_experts(self, X, y, rng):
+        k, link, noise, kind = self.n_experts, self.link, self.noise, self.transforms
+        if self.method == "spectral":
+            return learn_experts_spectral(X, y, k, rng, link, noise, self.n_init, kind)
+        if self.method == "two-loss":
+            return learn_experts(
+                X, y, k, rng, link, noise, mu=self.mu, n_init=self.n_init, kind=kind
+            )
+        batches = shuffled_batches(X, y, rng)
+        n_epochs = -(-LEAST_SGD_STEPS // max(len(y) // BATCH_SIZE, 1))
+        return learn_experts_sgd(
+            batches, k, rng, link, noise, self.mu, self.n_init, n_epochs, None, kind, self.verbose
+        )
 
     def _refined(self, X, y, fit):
         if not self.refine:

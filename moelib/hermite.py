@@ -28,7 +28,7 @@ def hermite(m, t):
 
     References
     ----------
-    Taught in: "The whole pipeline".
+    Taught in: "Hermite polynomials, Stein's lemma, score tensors".
     """
     return eval_hermitenorm(m, np.asarray(t, dtype=float))
 
@@ -51,8 +51,42 @@ def score2(x, u):
     --------
     >>> score2(np.array([[3.0, 0.0]]), np.array([1.0, 0.0]))
     array([8.])
+
+    References
+    ----------
+    Stein (1981).   Taught in: "Hermite polynomials, Stein's lemma, score tensors".
     """
     return (x @ u) ** 2 - u @ u
+
+
+def score3(x, u, v):
+    r"""Contract the third-order score tensor with one direction twice and another once.
+
+    .. math:: S_3(x)[u,u,v] = (u^\top x)^2 (v^\top x) - \|u\|^2 (v^\top x)
+              - 2 (u^\top x)\, u^\top v
+
+    Parameters
+    ----------
+    x : (n, d) array    inputs, standard normal coordinates
+    u, v : (d,) arrays  directions, any length
+
+    Returns
+    -------
+    (n,) array; O(n d), no tensor is formed
+
+    Examples
+    --------
+    >>> x = np.array([[2.0, 5.0]])
+    >>> score3(x, np.eye(2)[0], np.eye(2)[0])  # He_3(2) = 8 - 6
+    array([2.])
+
+    References
+    ----------
+    Janzamin, Sedghi & Anandkumar (2014).
+    Taught in: "Hermite polynomials, Stein's lemma, score tensors".
+    """
+    a, b = x @ u, x @ v
+    return a**2 * b - (u @ u) * b - 2 * a * (u @ v)
 
 
 def score4(x, u, v):
@@ -79,11 +113,52 @@ def score4(x, u, v):
 
     References
     ----------
-    Janzamin, Sedghi & Anandkumar (2014).   Taught in: "The whole pipeline".
+    Janzamin, Sedghi & Anandkumar (2014).
+    Taught in: "Hermite polynomials, Stein's lemma, score tensors".
     """
     a, b, c = x @ u, x @ v, u @ v
     U, V = u @ u, v @ v
     return a**2 * b**2 - U * b**2 - V * a**2 - 4 * a * b * c + U * V + 2 * c**2
+
+
+def score_norm(x, order):
+    r"""Frobenius norm of the score tensor of order 2 or 4; it depends on :math:`r = |x|` alone.
+
+    .. math:: |S_2|^2 = r^4 - 2 r^2 + d, \qquad
+              |S_4|^2 = He_4(r)^2 + 6 (d - 1) He_2(r)^2 + 9 (d - 1) + 3 (d - 1)(d - 2)
+
+    Parameters
+    ----------
+    x : (n, d) array    inputs, standard normal coordinates
+    order : {2, 4}
+
+    Returns
+    -------
+    (n,) array
+
+    Raises
+    ------
+    ValueError
+        When ``order`` is neither 2 nor 4.
+
+    Examples
+    --------
+    >>> score_norm(np.array([[1.0, 0.0]]), order=2)  # diag(0, -1)
+    array([1.])
+
+    References
+    ----------
+    Taught in: "Hermite polynomials, Stein's lemma, score tensors".
+    """
+    if order not in (2, 4):
+        raise ValueError(f"order must be 2 or 4, got {order!r}")
+    d, r = x.shape[1], np.linalg.norm(x, axis=1)
+    if order == 2:
+        square = r**4 - 2 * r**2 + d
+    else:
+        rest = 9 * (d - 1) + 3 * (d - 1) * (d - 2)
+        square = hermite(4, r) ** 2 + 6 * (d - 1) * hermite(2, r) ** 2 + rest
+    return np.sqrt(np.maximum(square, 0))
 
 
 def score_tensor(x, order):
@@ -106,6 +181,10 @@ def score_tensor(x, order):
     >>> score_tensor(np.array([[1.0, 2.0]]), order=2)[0]
     array([[0., 2.],
            [2., 3.]])
+
+    References
+    ----------
+    Taught in: "Hermite polynomials, Stein's lemma, score tensors".
     """
     n, d = x.shape
     powers = np.stack([hermite(r, x) for r in range(order + 1)])

@@ -3,23 +3,72 @@ r"""Label transforms: functions of the label whose score moments see the experts
 With :math:`Y = g(Z) + \sigma N` for independent standard normal :math:`Z, N`, a transform of order
 m is a function :math:`T_m` with
 
-.. math:: E[T_m(Y)\, He_j(Z)] = 0 \quad (0 < j < m), \qquad c_m = E[T_m(Y)\, He_m(Z)] \neq 0.
+.. math:: E[T_m(Y)\, He_j(Z)] = 0 \quad (0 \le j < m), \qquad
+          c_m = E[T_m(Y)\, He_m(Z)] \neq 0.
 
-The polynomial ones are :math:`Q_2 = y^2 + b y` and
-:math:`Q_4 = y^4 + \alpha y^3 + \beta y^2 + \gamma y`, each minus its mean. The conditions are
-linear in the coefficients, and every expectation is an integral over the line.
+The polynomial one is :math:`Q_m(y) = y^m + \dots`, minus its mean: the conditions are linear in its
+coefficients. The one of least variance is in :mod:`moelib.optimal`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from math import comb
+from functools import partial
+from math import factorial
 
 import numpy as np
 
 from moelib.hermite import hermite
 from moelib.links import Link, as_link
+from moelib.optimal import optimal_transform
+from moelib.quadrature import NEGLIGIBLE, gaussian_rule, label_moment, label_power, mean_slope
 from moelib.validation import as_choice, as_positive, as_vector
 
-NEGLIGIBLE = 1e-6  # c_m below this fraction of the transform's spread counts as zero
+__all__ = [
+    "KINDS",
+    "LabelTransform",
+    "LabelTransforms",
+    "label_moment",
+    "label_transform",
+    "label_transforms",
+    "mean_slope",
+    "noise_from_labels",
+]
+
+KINDS = ["polynomial", "optimal"]
+
+
+@dataclass(frozen=True, eq=False)
+class LabelTransform:
+    r"""A transform :math:`T_m` of one order: call it on labels, an array or a tensor.
+
+    Attributes
+    ----------
+    order : int                     m
+    c : float                       :math:`c_m = E[T_m(Y)\, He_m(Z)]`
+    variance : float                :math:`\operatorname{Var} T_m(Y)`
+    function : callable             array -> array, elementwise
+    coefficients : array or None    of 1, y, ..., y^m; None unless it is a polynomial
+    """
+
+    order: int
+    c: float
+    variance: float
+    function: Callable
+    coefficients: np.ndarray | None = None
+
+    def __call__(self, y):
+        return self.function(y)
+
+    @property
+    def correlation(self):
+        r"""Correlation of :math:`T_m(Y)` with :math:`He_m(Z)`, between 0 and 1 in size.
+
+        .. math:: c_m / \sqrt{m!\, \operatorname{Var} T_m(Y)}
+
+        Near zero the link is nearly invalid. In directions orthogonal to experts and gates, a
+        moment with :math:`T_m / c_m` has variance 1 / correlation^2 for each sample.
+        """
+        return self.c / np.sqrt(factorial(self.order) * self.variance)
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,36 +78,44 @@ class LabelTransforms:
     Attributes
     ----------
     link : Link
-    noise : float                         standard deviation :math:`\sigma` they were made for
-    q2_coefficients : (3,) array          of 1, y, y^2
-    q4_coefficients : (5,) array          of 1, y, ..., y^4
-    c2, c4 : float                        the constants :math:`c_m` of the key lemma
+    noise : float                              standard deviation they were made for
+    q2, q4 : LabelTransform                    call them on labels, arrays or tensors
+    c2, c4 : float                             the constants :math:`c_m` of the key lemma
+    q2_coefficients, q4_coefficients : array   of 1, y, ..., y^m; None if not polynomial
     """
 
     link: Link
     noise: float
-    q2_coefficients: np.ndarray
-    q4_coefficients: np.ndarray
-    c2: float
-    c4: float
+    q2: LabelTransform
+    q4: LabelTransform
 
-    def q2(self, y):
-        """Transform of order 2, elementwise; y an array or a tensor."""
-        return _polynomial(self.q2_coefficients, y)
+    @property
+    def c2(self):
+        return self.q2.c
 
-    def q4(self, y):
-        """Transform of order 4, elementwise; y an array or a tensor."""
-        return _polynomial(self.q4_coefficients, y)
+    @property
+    def c4(self):
+        return self.q4.c
+
+    @property
+    def q2_coefficients(self):
+        return self.q2.coefficients
+
+    @property
+    def q4_coefficients(self):
+        return self.q4.coefficients
 
 
-def label_transforms(link="identity", noise=0.05, kind="polynomial"):
-    r"""Compute the label transforms of a link by quadrature.
+def label_transforms(link="identity", noise=0.05, kind="polynomial", dimension=None):
+    r"""Compute the label transforms of order 2 and 4 of a link by quadrature.
 
     Parameters
     ----------
     link : str, callable or Link
-    noise : float                 standard deviation :math:`\sigma`, 0 allowed
-    kind : {"polynomial"}
+    noise : float                      standard deviation :math:`\sigma`, 0 allowed
+    kind : {"polynomial", "optimal"}   see :func:`label_transform`
+    dimension : int, optional          of the moments, for ``"optimal"``; least variance if not
+                                       given
 
     Returns
     -------
@@ -67,8 +124,8 @@ def label_transforms(link="identity", noise=0.05, kind="polynomial"):
     Raises
     ------
     ValueError
-        When the link is not *valid*: no polynomial of the right degree meets the conditions with
-        :math:`c_2 \ne 0` and :math:`c_4 \ne 0`.
+        When the link is not *valid*: no transform meets the conditions with :math:`c_2 \ne 0` and
+        :math:`c_4 \ne 0`.
 
     Examples
     --------
@@ -81,14 +138,64 @@ def label_transforms(link="identity", noise=0.05, kind="polynomial"):
     References
     ----------
     In the spirit of Makkuva, Oh, Kannan & Viswanath (2020); our derivation.
-    Taught in: "The whole pipeline".
+    Taught in: "Transforming the label".
     """
-    as_choice(kind, "kind", ["polynomial"])
     link = as_link(link)
+    q2, q4 = (label_transform(m, link, noise, kind, dimension) for m in (2, 4))
+    return LabelTransforms(link, 0.0 if noise == 0 else float(noise), q2, q4)
+
+
+def label_transform(order, link="identity", noise=0.05, kind="polynomial", dimension=None):
+    r"""Compute the label transform of one order.
+
+    Parameters
+    ----------
+    order : int                        m, at least 1
+    link : str, callable or Link
+    noise : float                      standard deviation :math:`\sigma`, 0 allowed
+    kind : {"polynomial", "optimal"}
+        The polynomial of degree m, with leading coefficient one and mean zero; or, among all
+        functions with :math:`c_m = 1`, the best. ``"optimal"`` needs ``noise > 0``.
+    dimension : int, optional
+        What is best: the least mean square error of the whole moment in this many dimensions, as
+        after a reduction to k; or, if not given, the least variance, which is the error in
+        directions orthogonal to the experts. For the identity link the polynomial has the least
+        variance.
+
+    Returns
+    -------
+    LabelTransform
+
+    Raises
+    ------
+    ValueError
+        When there is no such transform; the message gives :math:`c_m` and what is wrong.
+
+    Examples
+    --------
+    >>> plain = label_transform(4, "relu", noise=1.0)
+    >>> best = label_transform(4, "relu", noise=1.0, kind="optimal")
+    >>> gain = plain.variance / plain.c**2 / best.variance
+    >>> bool(gain > 4)  # the polynomial needs more than four times the samples
+    True
+
+    References
+    ----------
+    Taught in: "Transforming the label".
+    """
+    as_choice(kind, "kind", KINDS)
+    if not isinstance(order, (int, np.integer)) or order < 1:
+        raise ValueError(f"order must be a positive integer, got {order!r}")
+    order, link = int(order), as_link(link)
     noise = 0.0 if noise == 0 else as_positive(noise, "noise")
-    q2, c2 = _polynomial_transform(2, link, noise)
-    q4, c4 = _polynomial_transform(4, link, noise)
-    return LabelTransforms(link, noise, q2, q4, c2, c4)
+    if kind == "polynomial":
+        return _polynomial_transform(order, link, noise)
+    if noise == 0:
+        raise ValueError(
+            "noise must be positive for kind='optimal': without noise the posterior of Z given the "
+            "label has no density; use kind='polynomial'"
+        )
+    return LabelTransform(order, 1.0, *optimal_transform(order, link, noise, dimension))
 
 
 def noise_from_labels(y, link="identity", floor=1e-3):
@@ -116,36 +223,11 @@ def noise_from_labels(y, link="identity", floor=1e-3):
     return float(np.sqrt(max(excess, floor**2)))
 
 
-def label_moment(power, link="identity", noise=0.0):
-    r"""Moment :math:`E[Y^{power}]` of a label :math:`Y = g(Z) + \sigma N`, by quadrature.
-
-    Examples
-    --------
-    >>> round(label_moment(2, "relu", noise=0.5), 6)  # 1/2 + 1/4
-    0.75
-    """
-    z, weight = _gaussian_rule()
-    return float(weight @ _label_power(power, as_link(link).value(z), noise))
-
-
-def mean_slope(link="identity"):
-    """Mean slope of a link under a standard normal input, E[g'(Z)] = E[g(Z) Z], by quadrature.
-
-    Examples
-    --------
-    >>> round(mean_slope("relu"), 6)
-    0.5
-    """
-    z, weight = _gaussian_rule()
-    slope = float(weight @ (as_link(link).value(z) * z))
-    return 0.0 if abs(slope) < NEGLIGIBLE else slope
-
-
 def _polynomial_transform(m, link, noise):
-    """Coefficients (of 1, y, ..., y^m; leading one 1) and c_m of the transform of order m."""
-    z, weight = _gaussian_rule()
+    """The transform y^m + ... of order m."""
+    z, weight = gaussian_rule()
     answers = link.value(z)
-    powers = np.array([_label_power(p, answers, noise) for p in range(2 * m + 1)])
+    powers = np.array([label_power(p, answers, noise) for p in range(2 * m + 1)])
     weighted_hermites = weight * np.array([hermite(j, z) for j in range(m + 1)])
     # correlation[p, j] = E[Y^p He_j(Z)], scaled so that powers of small labels do not vanish
     scale = np.sqrt(weight @ powers[2]) if np.all(np.isfinite(powers)) else np.nan
@@ -155,37 +237,22 @@ def _polynomial_transform(m, link, noise):
     correlation = scaling[:, None] * (powers[: m + 1] @ weighted_hermites.T)
     lower = np.linalg.lstsq(correlation[1:m, 1:m].T, -correlation[m, 1:m], rcond=1e-12)[0]
     scaled = np.concatenate([[0.0], lower, [1.0]])
-    leak = scaled @ correlation[:, 1:m]
+    leak = np.abs(scaled @ correlation[:, 1:m])
     c = scaled @ correlation[:, m]
     coefficients = scaled * scaling * scale**m
     mean = coefficients @ (powers[: m + 1] @ weight)
     square = np.convolve(coefficients, coefficients)
-    spread = np.sqrt(max(square @ (powers @ weight) - mean**2, 0.0)) / scale**m
-    if abs(c) <= NEGLIGIBLE * spread or np.any(np.abs(leak) > NEGLIGIBLE * max(spread, abs(c))):
+    variance = max(square @ (powers @ weight) - mean**2, 0.0)
+    spread = np.sqrt(variance) / scale**m
+    if abs(c) <= NEGLIGIBLE * spread or np.any(leak > NEGLIGIBLE * max(spread, abs(c))):
         raise ValueError(
             f"link {link.name!r} is not valid at noise {noise:g}: its polynomial transform of "
-            f"order {m} has c_{m} = {c * scale**m:.3g} and leaks {np.abs(leak).max():.3g} into "
+            f"order {m} has c_{m} = {c * scale**m:.3g} and leaks {leak.max(initial=0):.3g} into "
             f"lower orders, but c_{m} must be clearly non-zero and the leak zero"
         )
     coefficients[0] = -mean
-    return coefficients, float(c * scale**m)
-
-
-def _label_power(p, answers, noise):
-    """E[(g(z) + sigma N)^p] for each answer g(z), by the binomial theorem."""
-    normal_moments = [1.0, 0.0]
-    for j in range(2, p + 1):
-        normal_moments.append((j - 1) * normal_moments[j - 2])
-    return sum(comb(p, j) * normal_moments[j] * noise**j * answers ** (p - j) for j in range(p + 1))
-
-
-def _gaussian_rule(limit=12, nodes_per_panel=20):
-    """Nodes and weights for E[f(Z)]: Gauss-Legendre on unit panels, exact with a kink at 0."""
-    t, w = np.polynomial.legendre.leggauss(nodes_per_panel)
-    left = np.arange(-limit, limit)
-    z = (left[:, None] + (t + 1) / 2).ravel()
-    weight = np.tile(w / 2, 2 * limit) * np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi)
-    return z, weight
+    function = partial(_polynomial, coefficients)
+    return LabelTransform(m, float(c * scale**m), float(variance), function, coefficients)
 
 
 def _polynomial(coefficients, y):

@@ -80,7 +80,7 @@ def test_no_decision_function():
         (dict(noise=0), "noise must be a positive"),
         (dict(noise=-0.1), "noise must be a positive"),
         (dict(noise=np.nan), "noise must be a positive"),
-        (dict(method="adam"), "method must be one of 'two-loss', 'em', .*; got 'adam'"),
+        (dict(method="adam"), "method must be one of 'two-loss', 'l4-sgd', .*'em', .*; got 'adam'"),
         (dict(link="cubic"), "link must be one of"),
         (dict(mu=1.0), "mu must lie strictly between 0 and 1"),
         (dict(n_experts=5), "which the two-loss method needs .k <= d.: use method='em'"),

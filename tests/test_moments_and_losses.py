@@ -111,8 +111,8 @@ def test_a_constant_added_to_a_transform_is_centred_away():
     X, y, transforms, _ = small_instance(9, n=300)
     shifted = replace(
         transforms,
-        q2_coefficients=transforms.q2_coefficients + [3.0, 0, 0],
-        q4_coefficients=transforms.q4_coefficients + [5.0, 0, 0, 0, 0],
+        q2=replace(transforms.q2, function=lambda y: transforms.q2(y) + 3.0),
+        q4=replace(transforms.q4, function=lambda y: transforms.q4(y) + 5.0),
     )
     one, other = Moments(transforms).update(X, y), Moments(shifted).update(X, y)
     np.testing.assert_allclose(other.second_moment, one.second_moment, atol=1e-9)
