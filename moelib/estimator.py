@@ -57,7 +57,7 @@ class MixtureOfExperts(RegressorMixin, BaseEstimator):
     solver : {"lbfgs", "adam"}  for ``"likelihood"`` and ``"least-squares"``
     refine : bool               finish at a maximum of the likelihood in all parameters
     mu : float                  weight of the diagonal term of L4, between 0 and 1
-    transforms : {"polynomial", "optimal"}      kind of label transform, see
+    transforms : {"polynomial", "optimal", "in-span"}      kind of label transform, see
                                 :func:`moelib.label_transform`
     max_iter : int              iterations of a climb and of refinement, each
     tol : float                 stop below this gain in log-likelihood per sample

@@ -95,7 +95,7 @@ def learn_experts(
     mu : float                    weight of the diagonal term, between 0 and 1
     n_init : int                  random starts; the lowest loss wins, the first of equals
     solver : {"lbfgs", "gradient"}
-    kind : {"polynomial", "optimal"}      of the label transforms
+    kind : {"polynomial", "optimal", "in-span"}      of the label transforms
     truncate : float, optional            shorten the tails, see :class:`moelib.Moments`
 
     Returns

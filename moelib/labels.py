@@ -34,7 +34,7 @@ __all__ = [
     "noise_from_labels",
 ]
 
-KINDS = ["polynomial", "optimal"]
+KINDS = ["polynomial", "optimal", "in-span"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,9 +113,10 @@ def label_transforms(link="identity", noise=0.05, kind="polynomial", dimension=N
     ----------
     link : str, callable or Link
     noise : float                      standard deviation :math:`\sigma`, 0 allowed
-    kind : {"polynomial", "optimal"}   see :func:`label_transform`
-    dimension : int, optional          of the moments, for ``"optimal"``; least variance if not
-                                       given
+    kind : {"polynomial", "optimal", "in-span"}
+        See :func:`label_transform`. ``"in-span"`` is for the moment of order 4; that of order 2,
+        which has to find the span first, is then ``"optimal"``.
+    dimension : int, optional          of the moments; least variance if not given
 
     Returns
     -------
@@ -141,7 +142,8 @@ def label_transforms(link="identity", noise=0.05, kind="polynomial", dimension=N
     Taught in: "Transforming the label".
     """
     link = as_link(link)
-    q2, q4 = (label_transform(m, link, noise, kind, dimension) for m in (2, 4))
+    q2 = label_transform(2, link, noise, "optimal" if kind == "in-span" else kind, dimension)
+    q4 = label_transform(4, link, noise, kind, dimension)
     return LabelTransforms(link, 0.0 if noise == 0 else float(noise), q2, q4)
 
 
@@ -153,9 +155,11 @@ def label_transform(order, link="identity", noise=0.05, kind="polynomial", dimen
     order : int                        m, at least 1
     link : str, callable or Link
     noise : float                      standard deviation :math:`\sigma`, 0 allowed
-    kind : {"polynomial", "optimal"}
-        The polynomial of degree m, with leading coefficient one and mean zero; or, among all
-        functions with :math:`c_m = 1`, the best. ``"optimal"`` needs ``noise > 0``.
+    kind : {"polynomial", "optimal", "in-span"}
+        ``"polynomial"``: the one of degree m, with leading coefficient one and mean zero.
+        ``"optimal"``: the best among all functions with :math:`c_m = 1`. ``"in-span"``: the best
+        without the conditions of order 0 < j < m, which are not needed in directions orthogonal to
+        the gates, as in the experts' span under (O). The last two need ``noise > 0``.
     dimension : int, optional
         What is best: the least mean square error of the whole moment in this many dimensions, as
         after a reduction to k; or, if not given, the least variance, which is the error in
@@ -192,10 +196,11 @@ def label_transform(order, link="identity", noise=0.05, kind="polynomial", dimen
         return _polynomial_transform(order, link, noise)
     if noise == 0:
         raise ValueError(
-            "noise must be positive for kind='optimal': without noise the posterior of Z given the "
+            f"noise must be positive for kind={kind!r}: without noise the posterior of Z given the "
             "label has no density; use kind='polynomial'"
         )
-    return LabelTransform(order, 1.0, *optimal_transform(order, link, noise, dimension))
+    found = optimal_transform(order, link, noise, dimension, conditions=kind == "optimal")
+    return LabelTransform(order, 1.0, *found)
 
 
 def noise_from_labels(y, link="identity", floor=1e-3):

@@ -65,7 +65,7 @@ def reduce_batches(
     n_experts : int               k, at most d
     link : str, callable or Link
     noise : float, optional       standard deviation; read off the labels if not given
-    kind : {"polynomial", "optimal"}      see :func:`moelib.label_transform`
+    kind : {"polynomial", "optimal", "in-span"}      see :func:`moelib.label_transform`
     truncate : float, optional            see :class:`moelib.Moments`
 
     Returns
@@ -170,7 +170,7 @@ def _label_statistics(batches, link, noise, kind):
         return np.sqrt(total_square / n), total / n, 0.0
     if noise is None:
         noise = noise_from_labels(np.sqrt([total_square / n]), link)
-        if kind == "optimal":
+        if kind != "polynomial":
             variance = max(total_fourth / n - (total_square / n) ** 2, 0.0)
             noise = max(noise, (variance / n) ** 0.25)
     return 1.0, total / n, noise

@@ -54,8 +54,8 @@ def third_moment_signs(experts, X, y, link="identity", noise=0.05, kind="polynom
     X : (n, d) array,  y : (n,) array
     link : str, callable or Link
     noise : float                 standard deviation
-    kind : {"polynomial", "optimal"}      of the transform; a link whose first moment is silent,
-                                          E[g'(Z)] = 0, may have the optimal one only
+    kind : {"polynomial", "optimal", "in-span"}
+        Of the transform; a link whose first moment is silent, E[g'(Z)] = 0, may have no polynomial.
 
     Returns
     -------

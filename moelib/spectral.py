@@ -30,7 +30,7 @@ def learn_experts_spectral(
     link : str, callable or Link
     noise : float, optional       standard deviation; read off the labels if not given
     n_init : int                  random starts for each expert
-    kind : {"polynomial", "optimal"}      of the label transforms
+    kind : {"polynomial", "optimal", "in-span"}      of the label transforms
 
     Returns
     -------

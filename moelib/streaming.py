@@ -45,7 +45,7 @@ def learn_experts_sgd(
     n_epochs : int                passes over the stream
     step : float, optional        first step length, see :func:`l4_sgd`; 0.15 / k if not given, as
                                   the whitened loss has curvatures of order k
-    kind : {"polynomial", "optimal"}      of the label transforms
+    kind : {"polynomial", "optimal", "in-span"}      of the label transforms
     verbose : bool                show progress over the starts
 
     Returns

@@ -180,6 +180,27 @@ def test_whole_moment_weighs_large_scores():
     assert difference.mean() > 4 * difference.std() / 1000
 
 
+@pytest.mark.parametrize("link", ["relu", "tanh", "identity"])
+def test_in_the_span_no_lower_condition_is_met_or_needed(link):
+    """c_4 = 1 and mean zero as ever; the orders between are free, and the error is smaller."""
+    free = label_transform(4, link, 0.2, "in-span", dimension=3)
+    bound = label_transform(4, link, 0.2, "optimal", dimension=3)
+    correlations, _ = integrals(free, link, 0.2, 4)
+    np.testing.assert_allclose(correlations[[0, 4]], [0, 1], atol=1e-4)
+    assert np.abs(correlations[1:4]).max() > 0.1
+    rng = np.random.default_rng(0)
+    z = rng.standard_normal((400_000, 3))
+    y = LINKS[link].value(z[:, 0]) + 0.2 * rng.standard_normal(len(z))
+    r = np.linalg.norm(z, axis=1)
+    square = hermite(4, r) ** 2 + 12 * hermite(2, r) ** 2 + 24  # |S_4|^2 for d = 3
+    difference = (bound(y) ** 2 - free(y) ** 2) * square
+    assert difference.mean() > 4 * difference.std() / np.sqrt(len(z))
+    pair = label_transforms(link, 0.2, "in-span", dimension=3)
+    second = label_transform(2, link, 0.2, "optimal", dimension=3)
+    np.testing.assert_array_equal(pair.q2(y[:9]), second(y[:9]))
+    np.testing.assert_array_equal(pair.q4(y[:9]), free(y[:9]))
+
+
 def polynomial_constant(theta):
     """c_4 of smooth_relu(theta) without noise, from Gauss-Legendre sums of its powers."""
     g = smooth_relu(theta, Z)
@@ -210,7 +231,7 @@ def test_invalid_links_are_refused_with_the_reason(link, order):
         ValueError, match=rf"not valid at noise 0.5.*c_{order} = .*clearly non-zero"
     ):
         label_transform(order, link, 0.5)
-    with pytest.raises(ValueError, match=rf"E\[He_{order}\(Z\) \| Y\] is a combination"):
+    with pytest.raises(ValueError, match=rf"E\[He_{order}\(Z\) \| Y\] is zero or .*c_{order} = 0"):
         label_transform(order, link, 0.5, kind="optimal")
 
 

@@ -155,6 +155,20 @@ def test_optimal_transforms_lower_the_error(link, at_least):
     assert np.median(errors["polynomial"]) > at_least * np.median(errors["optimal"])
 
 
+@pytest.mark.slow
+def test_transforms_for_the_span_learn_relu_experts():
+    """n = 60,000, k = 4: the polynomial finds the ReLU experts of no data set, in-span of all."""
+    model = standard_model(8, 4, link="relu")
+    errors = {"polynomial": [], "in-span": []}
+    for seed in range(8):
+        X, y = model.sample(60_000, np.random.default_rng(seed))
+        for kind, values in errors.items():
+            fit = learn_experts(X, y, 4, np.random.default_rng(0), "relu", kind=kind)
+            values.append(regressor_error(fit.experts, model.experts))
+    assert max(errors["in-span"]) < 0.05
+    assert np.median(errors["polynomial"]) > 0.2
+
+
 def test_what_cannot_be_used_is_refused():
     X, y = standard_model(5, 2).sample(100, np.random.default_rng(0))
     rng = np.random.default_rng(0)
