@@ -39,8 +39,10 @@ def l4_loss(A, X, y, transforms, mu=0.5, lam=1.0, delta=0.0, centred=True):
 
     Notes
     -----
-    From finitely many samples this loss is unbounded below on all of R^{k x d}: keep the rows on
-    the unit sphere, or use :func:`moelib.learn_experts`. Taught in: "The whole pipeline".
+    From finitely many samples this loss is unbounded below on all of R^{k x d}, and even in the
+    population unless ``lam > mu / min(pi)``, which the defaults do not meet: keep the rows on the
+    unit sphere, or use :func:`moelib.learn_experts`.
+    Taught in: "Deriving the loss for the experts".
 
     References
     ----------

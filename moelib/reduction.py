@@ -17,6 +17,7 @@ from moelib.moments import Moments
 from moelib.validation import AssumptionWarning
 
 EIGENVALUE_FLOOR = 1e-3  # relative; a smaller eigenvalue of M is noise and would blow up whitening
+LEAST_GAP = 1.5  # the k-th eigenvalue should exceed the size of all further ones by this factor
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,8 +113,9 @@ def reduce_batches(
 def top_eigenpairs(M, k):
     """The k largest eigenvalues of a symmetric matrix, largest first, and their eigenvectors.
 
-    Eigenvalues below ``EIGENVALUE_FLOOR`` times the largest are raised to it, with a warning: they
-    mean dependent experts, an expert that hardly ever answers, or too few samples.
+    Eigenvalues below ``EIGENVALUE_FLOOR`` times the largest are raised to it. That, or a smallest
+    one of the k that does not stand out from the size of the others, brings a warning: experts are
+    dependent, one hardly ever answers, or there are too few samples.
 
     Examples
     --------
@@ -121,13 +123,15 @@ def top_eigenpairs(M, k):
     array([3., 2.])
     """
     values, vectors = np.linalg.eigh(M)
+    others = np.abs(values[:-k]).max(initial=0.0)
     values, vectors = values[::-1][:k], vectors[:, ::-1][:, :k]
     floor = EIGENVALUE_FLOOR * max(np.abs(values).max(), np.finfo(float).tiny)
-    if values[-1] < floor:
+    least = max(floor, LEAST_GAP * others)
+    if values[-1] < least:
         warnings.warn(
-            f"the second moment has only {int(np.sum(values >= floor))} clearly positive "
-            f"eigenvalues for {k} experts: more samples or fewer experts are needed, or the "
-            "inputs are not standard normal",
+            f"the second moment has only {int(np.sum(values >= least))} eigenvalues that stand out "
+            f"for {k} experts: more samples or fewer experts are needed, or the inputs are not "
+            "standard normal",
             AssumptionWarning,
             stacklevel=3,
         )

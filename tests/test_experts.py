@@ -74,9 +74,17 @@ def test_too_few_steps_warn():
 
 
 def test_small_eigenvalues_warn_and_stay_positive():
-    with pytest.warns(AssumptionWarning, match="only 1 clearly positive"):
-        values, _ = top_eigenpairs(np.diag([1.0, -0.5, -0.7]), 2)
+    with pytest.warns(AssumptionWarning, match="only 1 eigenvalues that stand out"):
+        values, _ = top_eigenpairs(np.diag([1.0, -0.3, -0.5]), 2)
     np.testing.assert_allclose(values, [1, 1e-3])
+
+
+def test_an_eigenvalue_that_does_not_stand_out_warns(recwarn):
+    top_eigenpairs(np.diag([1.0, 0.2, -0.1]), 2)
+    assert not recwarn
+    with pytest.warns(AssumptionWarning, match="only 1 eigenvalues that stand out for 2"):
+        values, _ = top_eigenpairs(np.diag([1.0, 0.12, -0.1]), 2)
+    np.testing.assert_allclose(values, [1, 0.12])
 
 
 @pytest.mark.parametrize("link, n", [("identity", 30_000), ("tanh", 100_000), ("relu", 600_000)])

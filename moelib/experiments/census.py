@@ -1,0 +1,122 @@
+"""The census: where random starts end on L4, below and above mu = 1, and with a disturbed tensor.
+
+A cell is a number of experts, a weight mu and a size of the disturbance. It has ``TENSORS`` random
+tensors; from ``STARTS`` random starts each, the library's minimiser looks for minima, and a descent
+on the length of the gradient for critical points of any kind.
+"""
+
+import time
+import warnings
+from itertools import permutations
+
+import numpy as np
+
+from moelib.census import KINDS, classify, find_critical_points, merge, stable_occupancies
+from moelib.experiments.grid import Experiment
+from moelib.metrics import match_experts
+from moelib.sphere import derivatives, minimize_l4_lbfgs, random_unit_rows
+from moelib.validation import ConvergenceWarning
+
+TENSORS, STARTS = 10, 100
+MUS = (0.05, 0.5, 0.8, 0.95, 0.99, 1.01, 1.05, 1.2, 1.5, 2.0, 2.5, 3.0)
+K_DISTURBED, MUS_DISTURBED, SIZES = 4, (0.05, 0.25, 0.5, 0.75, 0.95), (0.25, 0.5, 1.0, 2.0, 4.0)
+
+
+def make_grid():
+    """All cells: k against mu without a disturbance, then mu against its size for one k."""
+    cells: list[dict] = [dict(k=k, mu=mu, noise=0.0) for k in range(2, 7) for mu in MUS]
+    return cells + [
+        dict(k=K_DISTURBED, mu=mu, noise=size) for mu in MUS_DISTURBED for size in SIZES
+    ]
+
+
+def random_tensor(k, noise, rng):
+    r"""A tensor :math:`\sum_m \lambda_m u_m^{\otimes 4} + E` with random parts.
+
+    The shares 1 / lambda_m are half equal and half uniform on the simplex, so none is below
+    1 / (2k). E is symmetric and Gaussian, and its Frobenius norm is ``noise`` times the smallest
+    weight.
+
+    Returns
+    -------
+    T : (k, k, k, k) array,  U : (k, k) array of orthonormal rows,  lam : (k,) array
+    """
+    lam = 2 / (1 / k + rng.dirichlet(np.ones(k)))
+    U = np.linalg.qr(rng.standard_normal((k, k)))[0]
+    E = rng.standard_normal((k, k, k, k))
+    E = sum(E.transpose(axes) for axes in permutations(range(4)))
+    E *= noise * lam.min() / np.linalg.norm(E)
+    return np.einsum("m,ma,mb,mc,md->abcd", lam, U, U, U, U) + E, U, lam
+
+
+def run_cell(cell, seed):
+    """Two rows for each tensor of a cell: ``descent`` and ``newton``.
+
+    Columns: ``right`` and ``stray`` count starts that end at the minimum near the truth, and at
+    another strict minimum; ``minima``, ``saddles`` and ``degenerate`` count distinct points, up to
+    the order and signs of rows, and ``promised`` the minima of theory; ``flattest`` is the largest
+    of the saddles' smallest eigenvalues, as a share of the smallest weight; ``moved`` is the
+    distance from the truth to the minimum near it, rows matched.
+    """
+    rows = []
+    for tensor, tensor_seed in enumerate(seed.spawn(TENSORS)):
+        rng = np.random.default_rng(tensor_seed)
+        T, U, lam = random_tensor(cell["k"], cell["noise"], rng)
+        home = _minimize(T, U, cell["mu"])
+        order, signs = match_experts(home, U)
+        moved = np.linalg.norm(signs[:, None] * home[order] - U)
+        promised = len(stable_occupancies(lam, cell["k"], cell["mu"]))
+        for method in ("descent", "newton"):
+            begin = time.perf_counter()
+            starts = np.array([random_unit_rows(cell["k"], rng) for _ in range(STARTS)])
+            if method == "descent":
+                starts = np.array([_minimize(T, V, cell["mu"]) for V in starts])
+            ends = find_critical_points(T, starts, cell["mu"])
+            seconds = time.perf_counter() - begin
+            rows.append(
+                {"tensor": tensor, "method": method}
+                | summary(T, ends, home, cell["mu"], lam.min())
+                | {
+                    "promised": promised if cell["noise"] == 0 else np.nan,
+                    "moved": moved,
+                    "seconds": seconds,
+                }
+            )
+    return rows
+
+
+def summary(T, ends, home, mu, unit):
+    """What is at the ends: starts at each kind of point, and distinct points."""
+    spectra = np.linalg.eigvalsh(derivatives(T, ends, mu)[2])
+    kinds = classify(spectra)
+    labels = merge(np.concatenate([home[None], ends]))
+    is_home, minimum = labels[1:] == labels[0], kinds == KINDS[0]
+    saddle = kinds == KINDS[1]
+    distinct = [len(np.unique(labels[1:][kinds == kind])) for kind in KINDS]
+    return {
+        "starts": STARTS,
+        "right": np.sum(is_home & minimum),
+        "stray": np.sum(~is_home & minimum),
+        "at_saddle": np.sum(saddle),
+        "minima": distinct[0],
+        "saddles": distinct[1],
+        "degenerate": distinct[2],
+        "flattest": spectra[saddle, 0].max() / unit if saddle.any() else np.nan,
+    }
+
+
+def _minimize(T, V, mu):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # an end off a minimum is counted
+        return minimize_l4_lbfgs(T, V, mu)[0]
+
+
+CENSUS = Experiment(
+    name="census",
+    description=(
+        f"Where starts end on L4: {TENSORS} random tensors a cell, {STARTS} starts a tensor for "
+        "descents, and as many for critical points of any kind."
+    ),
+    grid=make_grid(),
+    run=run_cell,
+)
