@@ -1,6 +1,6 @@
 """Critical points of L4: derivatives, kinds, an exact list for small k, and the stored census."""
 
-from itertools import combinations, combinations_with_replacement
+from itertools import combinations, combinations_with_replacement, permutations, product
 
 import numpy as np
 import pandas as pd
@@ -183,6 +183,34 @@ def test_basins_end_where_a_descent_ends():
 # --- the stored census -------------------------------------------------------------------------
 
 
+def test_distance_is_the_least_over_orders_and_signs():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        V, U = random_unit_rows(3, rng), np.linalg.qr(rng.standard_normal((3, 3)))[0]
+        least = min(
+            np.linalg.norm(np.array(signs)[:, None] * V[list(order)] - U)
+            for order in permutations(range(3))
+            for signs in product([-1, 1], repeat=3)
+        )
+        assert experiment.distance(V, U) == pytest.approx(least)
+    assert experiment.distance(np.eye(3)[[0, 0, 1]], np.eye(3)) == pytest.approx(np.sqrt(2))
+    assert experiment.NEAR < np.sqrt(2)
+
+
+def test_only_ends_near_the_truth_are_right():
+    """A minimum is not right because a descent from the truth ends there: it has to be near."""
+    grid = experiment.make_grid()
+    index = grid.index(dict(k=4, mu=0.05, noise=1.0))
+    seed = np.random.SeedSequence(0).spawn(len(grid))[index].spawn(1)[0]
+    T, U, lam = experiment.random_tensor(4, 1.0, np.random.default_rng(seed))
+    end = experiment._minimize(T, U, 0.05)
+    assert np.abs(end @ end.T).min() > 0.999  # all rows are one, so three are far from the truth
+    counts = experiment.summary(T, end[None], U, 0.05, lam.min())
+    assert (counts["right"], counts["stray"], counts["minima"]) == (0, 1, 1)
+    counts = experiment.summary(T, end[None, ::-1], -end, 0.05, lam.min())
+    assert (counts["right"], counts["stray"], counts["minima"]) == (1, 0, 1)
+
+
 @pytest.fixture(scope="module")
 def stored():
     return read_table("census", STORED.resolve())
@@ -200,6 +228,12 @@ def test_stored_census_is_whole_and_shows_the_threshold(stored):
     newton = stored[(stored["noise"] == 0) & (stored["method"] == "newton")]
     assert (newton[newton["mu"] < 1]["degenerate"] == 0).all()
     assert (stored["noise"] == 0).any() and (exact["minima"] <= exact["promised"]).all()
+    descents = stored[stored["method"] == "descent"]
+    assert (descents["right"] + descents["stray"] == descents["starts"]).all()
+    few = descents[descents["noise"].between(0.01, 0.5)]
+    assert len(few) == 100 and few["moved"].max() < experiment.NEAR and few["stray"].max() == 0
+    lost = descents["moved"] > experiment.NEAR
+    assert (descents.loc[lost, "stray"] > 0).all() and lost.sum() > 20
 
 
 @pytest.mark.parametrize("draw", range(2))
