@@ -48,6 +48,9 @@ _HOME = {
     "regressor_error": "metrics",
     "gate_error": "metrics",
     "explore": "interactive",
+    "CriticalPoint": "census",
+    "find_critical_points": "census",
+    "stable_occupancies": "census",
 }
 
 __all__ = [*_HOME]

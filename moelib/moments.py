@@ -104,8 +104,8 @@ class Moments:
         s = self._filled()
         if not self.fourth:
             raise ValueError("the fourth moment was not kept: make Moments(..., fourth=True)")
-        weighted = _score4_sum(s["q4_zzzz"], s["q4_zz"], s["q4"])
-        plain = _score4_sum(s["zzzz"], s["zz"], self.n)
+        weighted = score4_sum(s["q4_zzzz"], s["q4_zz"], s["q4"])
+        plain = score4_sum(s["zzzz"], s["zz"], self.n)
         return (weighted - s["q4"] / self.n * plain) / (self.n * self.transforms.c4)
 
     def l4_loss(self, V, mu=0.5, lam=1.0, delta=0.0):
@@ -188,7 +188,7 @@ def _empty_sums(r, fourth):
     return sums
 
 
-def _score4_sum(pair_products, products, weight):
+def score4_sum(pair_products, products, weight):
     """Sum of weighted S_4(z), from the weighted sums of z z z z, of z z and of 1."""
     r = len(products)
     pair_index = np.zeros((r, r), dtype=int)

@@ -21,9 +21,11 @@ from joblib import Parallel, delayed, parallel_config
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+from moelib.experiments.census import CENSUS
+from moelib.experiments.experts import EXPERTS
 from moelib.experiments.failure_map import FAILURE_MAP
 
-EXPERIMENTS = {experiment.name: experiment for experiment in [FAILURE_MAP]}
+EXPERIMENTS = {experiment.name: experiment for experiment in [FAILURE_MAP, CENSUS, EXPERTS]}
 STORED = Path("book/data")
 PACKAGES = ["numpy", "scipy", "scikit-learn", "torch"]
 SECONDS = "seconds"  # the one column that no run repeats

@@ -1,0 +1,248 @@
+"""Learning the experts: error against samples for four methods, for links, and against mu.
+
+A cell is a part, a design and a number of samples. In ``methods`` every method works on the same
+data in 48 dimensions; in ``links`` the reduced loss and the spectral method meet every built-in
+link; in ``mu`` the reduced loss is minimised for weights below and above one; ``span`` has the
+reduced loss again on every link, with the transforms for the experts' span. A method whose name
+ends in ``optimal`` or ``in-span`` uses these transforms, otherwise the polynomials.
+"""
+
+import time
+import warnings
+
+import numpy as np
+
+from moelib.estimator import MixtureOfExperts
+from moelib.experiments.grid import Experiment
+from moelib.experts import learn_experts
+from moelib.labels import label_transforms
+from moelib.metrics import match_experts, regressor_error
+from moelib.model import standard_model
+from moelib.moments import score4_sum
+from moelib.spectral import learn_experts_spectral
+from moelib.sphere import minimize_l4_lbfgs, random_unit_rows
+from moelib.streaming import BATCH_SIZE, l4_sgd, learn_experts_sgd, shuffled_batches
+
+DATA_SETS, DATA_SETS_MU = 10, 25
+STARTS = 5
+SGD_STARTS, SGD_STEPS, SPHERE_STEPS = 2, 400, 800
+MU, MU_SPHERE = 0.5, 0.95
+MUS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.95, 1.05, 1.25, 1.5, 2.0, 3.0)
+SPHERE_STEP = 0.3
+KINDS = {"": "polynomial", ", optimal": "optimal"}
+KINDS_SPAN = {", in-span": "in-span"}
+LINKS = ("identity", "relu", "leaky_relu", "tanh", "sigmoid")
+LEAST_SPHERE, MOST_SPHERE = 25_000, 200_000
+
+
+def make_grid():
+    """All cells."""
+    base = dict(d=48, k=3, link="identity", noise=0.05)
+    sizes: tuple = (12_500, 25_000, 50_000, 100_000, 200_000, 400_000)
+    cells: list[dict] = [dict(part="methods", **base, n=n) for n in sizes]
+    base = dict(d=10, k=5)
+    sizes = (10_000, 30_000, 100_000, 300_000)
+    for link in LINKS:
+        more = (1_000_000,) if link == "relu" else ()
+        cells += [dict(part="links", **base, link=link, noise=0.05, n=n) for n in (*sizes, *more)]
+    designs = (dict(d=10, k=3), dict(d=10, k=5)), (8000, 30_000)
+    cells += [
+        dict(part="mu", **design, link="identity", noise=0.05, n=n)
+        for design, n in zip(*designs, strict=True)
+    ]
+    span = [cell | dict(part="span") for cell in cells if cell["part"] == "links"]
+    return cells + span
+
+
+def run_cell(cell, seed):
+    """All rows of a cell: for each data set, method and, where it is varied, mu.
+
+    Columns: ``e_reg``; ``angle`` and ``rms_angle``, largest and root mean square over the experts,
+    in radians; ``loss``, the method's objective; ``hits``, the share of starts that end at the
+    minimum that a descent from the truth finds, and ``near``, the rms angle of that minimum.
+    """
+    rows = []
+    n_sets = DATA_SETS_MU if cell["part"] == "mu" else DATA_SETS
+    model = standard_model(cell["d"], cell["k"], cell["noise"], link=cell["link"])
+    for data, data_seed in enumerate(seed.spawn(n_sets)):
+        sample_seed, *seeds = data_seed.spawn(1 + 2 * len(METHODS))
+        X, y = model.sample(cell["n"], np.random.default_rng(sample_seed))
+        for method, run in METHODS.items():
+            for ending, kind in (KINDS_SPAN if cell["part"] == "span" else KINDS).items():
+                rng = np.random.default_rng(seeds.pop())
+                begin = time.process_time()
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", UserWarning)  # odd samples show in the rows
+                    found = run(cell, model, X, y, kind, rng)
+                seconds = (time.process_time() - begin) / max(len(found), 1)
+                label = {"data": data, "method": method + ending}
+                rows += [label | row | {"seconds": seconds} for row in found]
+    return rows
+
+
+def errors(A, model):
+    """The three errors of an estimate, angles in radians."""
+    order, _ = match_experts(A, model.experts)
+    cosines = np.abs(np.sum(A[order] * model.experts, axis=1)) / np.linalg.norm(A[order], axis=1)
+    angles = np.arccos(np.clip(cosines, 0, 1))
+    return {
+        "e_reg": regressor_error(A, model.experts),
+        "angle": angles.max(),
+        "rms_angle": np.sqrt(np.mean(angles**2)),
+    }
+
+
+def _reduced(cell, model, X, y, kind, rng):
+    fit = learn_experts(X, y, cell["k"], rng, cell["link"], kind=kind, n_init=STARTS)
+    if cell["part"] != "mu":
+        return [{"mu": MU} | errors(fit.experts, model) | {"loss": fit.loss}]
+    goal = _whitened_truth(fit.reduction, model)
+    starts = [random_unit_rows(cell["k"], rng) for _ in range(STARTS)]
+    rows = []
+    for mu in MUS:
+        near = minimize_l4_lbfgs(fit.tensor, goal, mu)[0]
+        runs = [minimize_l4_lbfgs(fit.tensor, V, mu) for V in starts]
+        losses = [history[-1] for _, history in runs]
+        best = runs[np.argmin(losses)][0]
+        rows.append(
+            {"mu": mu}
+            | errors(fit.reduction.experts(best), model)
+            | {
+                "loss": min(losses),
+                "hits": np.mean([regressor_error(V, near) < 1e-4 for V, _ in runs]),
+                "near": errors(fit.reduction.experts(near), model)["rms_angle"],
+            }
+        )
+    return rows
+
+
+def _whitened_truth(reduction, model):
+    """The true experts as unit rows in the whitened coordinates of an estimated reduction."""
+    rows = model.experts @ reduction.basis / np.sqrt(reduction.eigenvalues)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def _spectral(cell, model, X, y, kind, rng):
+    if cell["part"] in ("mu", "span"):
+        return []
+    try:
+        fit = learn_experts_spectral(X, y, cell["k"], rng, cell["link"], kind=kind)
+    except ValueError:  # the link has no transform of order 3
+        return []
+    return [errors(fit.experts, model) | {"loss": fit.loss}]
+
+
+def _sgd(cell, model, X, y, kind, rng):
+    if cell["part"] != "methods" or cell["n"] > MOST_SPHERE:
+        return []
+    batches = shuffled_batches(X, y, rng)
+    settings = dict(n_init=SGD_STARTS, n_epochs=_epochs(cell["n"], SGD_STEPS), kind=kind)
+    fit = learn_experts_sgd(batches, cell["k"], rng, cell["link"], mu=MU, **settings)
+    return [{"mu": MU} | errors(fit.experts, model) | {"loss": fit.loss}]
+
+
+def _on_the_sphere(cell):
+    return cell["part"] == "methods" and LEAST_SPHERE <= cell["n"] <= MOST_SPHERE
+
+
+def _sphere_sgd(cell, model, X, y, kind, rng):
+    if not _on_the_sphere(cell):
+        return []
+    transforms = label_transforms(cell["link"], cell["noise"], kind, dimension=cell["k"])
+    batches, runs = shuffled_batches(X, y, rng), []
+    n_epochs = _epochs(cell["n"], SPHERE_STEPS)
+    for _ in range(SGD_STARTS):
+        stream = (batch for _ in range(n_epochs) for batch in batches())
+        V = random_unit_rows(cell["k"], rng, cell["d"])
+        runs.append(l4_sgd(stream, V, transforms, MU_SPHERE, SPHERE_STEP))
+    losses = [history[-1] for _, history in runs]
+    best = runs[np.argmin(losses)][0]
+    return [{"mu": MU_SPHERE} | errors(best, model) | {"loss": min(losses)}]
+
+
+def _sphere(cell, model, X, y, kind, rng):
+    if not _on_the_sphere(cell):
+        return []
+    transforms = label_transforms(cell["link"], cell["noise"], kind, dimension=cell["k"])
+    T = fourth_moment(X, transforms.q4(y) / transforms.c4)
+    rows = []
+    also = kind == "polynomial" and cell["n"] == MOST_SPHERE
+    for mu in (MU_SPHERE, MU) if also else (MU_SPHERE,):
+        starts = [random_unit_rows(cell["k"], rng, cell["d"]) for _ in range(STARTS)]
+        runs = [minimize_l4_lbfgs(T, V, mu) for V in starts]
+        losses = [history[-1] for _, history in runs]
+        best = runs[np.argmin(losses)][0]
+        near = minimize_l4_lbfgs(T, model.experts.copy(), mu)[0]
+        rows.append(
+            {"mu": mu}
+            | errors(best, model)
+            | {
+                "loss": min(losses),
+                "hits": np.mean([regressor_error(V, near) < 1e-4 for V, _ in runs]),
+                "near": errors(near, model)["rms_angle"],
+            }
+        )
+    return rows
+
+
+def fourth_moment(X, q, block=16_384):
+    r"""The tensor :math:`\hat E[(q - \bar q)\, S_4(x)]` in all d dimensions.
+
+    The weighted sum of products of pairs is a difference of two Gram matrices, one of the samples
+    with a positive weight and one of those with a negative: a quarter of what
+    :class:`moelib.Moments` spends.
+
+    Parameters
+    ----------
+    X : (n, d) array
+    q : (n,) array
+
+    Returns
+    -------
+    (d, d, d, d) array
+    """
+    n, d = X.shape
+    q = (q - q.mean()) / n
+    first, second = np.triu_indices(d)
+    sums = np.zeros((len(first), len(first)))
+    for start in range(0, n, block):
+        for sign in (1.0, -1.0):
+            rows = np.flatnonzero(sign * q[start : start + block] > 0) + start
+            root = np.sqrt(np.abs(q[rows]))[:, None]
+            pairs = (X[rows][:, first] * root) * X[rows][:, second]
+            sums += sign * (pairs.T @ pairs)
+    return score4_sum(sums, (X * q[:, None]).T @ X, 0.0)
+
+
+def _refined(cell, model, X, y, kind, rng):
+    if cell["part"] != "links" or cell["link"] not in ("tanh", "sigmoid") or cell["n"] != 100_000:
+        return []
+    if kind != "polynomial":
+        return []
+    fit = MixtureOfExperts(cell["k"], link=cell["link"], random_state=rng).fit(X, y)
+    return [errors(fit.experts_, model) | {"loss": -fit.log_likelihood_ / len(y)}]
+
+
+def _epochs(n, steps):
+    """Passes over n samples that make a budget of steps."""
+    return max(1, steps * BATCH_SIZE // n)
+
+
+METHODS = {
+    "reduced": _reduced,
+    "spectral": _spectral,
+    "sgd": _sgd,
+    "sphere-sgd": _sphere_sgd,
+    "sphere": _sphere,
+    "refined": _refined,
+}
+
+EXPERTS = Experiment(
+    name="experts",
+    description=(
+        f"Errors of the experts before refinement: {DATA_SETS} data sets a cell "
+        f"({DATA_SETS_MU} where mu is varied)."
+    ),
+    grid=make_grid(),
+    run=run_cell,
+)
