@@ -29,7 +29,7 @@ from moelib.validation import as_positive, as_vector
 
 REACH = 8  # standard deviations of Z, and of the noise, that the grid of labels covers
 STEPS_PER_NOISE = 8  # grid points in one standard deviation of the noise
-MAX_GRID = 50_000
+MAX_GRID = 100_000
 LEAST_SINE = 1e-4  # h_m closer than this, in angle, to the span of h_1 .. h_{m-1} counts as in it
 
 
