@@ -122,6 +122,18 @@ def test_first_sgd_step_by_hand():
     np.testing.assert_allclose(l4_sgd([batch], V, transforms, step=0.01)[0], expected)
 
 
+def test_sgd_averages_over_the_second_half():
+    rng = np.random.default_rng(2)
+    stream = [standard_model(4, 2).sample(500, rng) for _ in range(4)]
+    transforms = label_transforms("identity", 0.05)
+    start = random_unit_rows(2, rng, 4)
+    V, history = l4_sgd(stream, start, transforms)
+    assert history[-1] == pytest.approx(np.mean(history[2:4]))
+    two, _ = l4_sgd(stream[:2], start, transforms)  # of two steps the second half is the last row
+    assert batch_l4(two, *stream[2], transforms, 0.5)[0] == pytest.approx(history[2])
+    assert not np.allclose(V, two)
+
+
 @pytest.mark.slow
 def test_sgd_on_a_stream_of_fresh_batches():
     model = random_model(12, 3, np.random.default_rng(0))
