@@ -5,7 +5,7 @@ with gradients from torch. Gradient EM takes one gradient step in place of EM's 
 """
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import minimize
@@ -29,11 +29,13 @@ class LeastSquaresFit:
     model : GatedModel        its noise is the root mean square residual of the gated mean
     history : list of float   mean squared error after every step
     converged : bool
+    path : list of GatedModel                the models that the history belongs to
     """
 
     model: GatedModel
     history: list
     converged: bool
+    path: list
 
 
 def least_squares(X, y, start, free=FreeParameters(), solver="lbfgs", max_iter=1000):
@@ -77,10 +79,10 @@ def least_squares(X, y, start, free=FreeParameters(), solver="lbfgs", max_iter=1
     def loss(experts, gates, log_noise, design, labels):
         return least_squares_loss(experts, gates, design, labels, start.link)
 
-    model, history, converged = _descend(X, y, start, free, loss, solver, max_iter)
-    residual = float(np.sqrt(np.mean((y - model.mean(X)) ** 2)))
-    rows = free.rows(model)
-    return LeastSquaresFit(free.model(*rows, residual, like=model), history, converged)
+    path, history, converged = _descend(X, y, start, free, loss, solver, max_iter)
+    residual = float(np.sqrt(np.mean((y - path[-1].mean(X)) ** 2)))
+    path[-1] = replace(path[-1], noise=residual)
+    return LeastSquaresFit(path[-1], history, converged, path)
 
 
 def joint_likelihood(X, y, start, free=FreeParameters(), solver="lbfgs", max_iter=1000):
@@ -124,8 +126,8 @@ def joint_likelihood(X, y, start, free=FreeParameters(), solver="lbfgs", max_ite
         noise = log_noise[0].exp() if free.noise else start.noise
         return log_loss(experts, gates, noise, design, labels, start.link)
 
-    model, losses, converged = _descend(X, y, start, free, loss, solver, max_iter)
-    return EMFit(model, [-value for value in losses], converged)
+    path, losses, converged = _descend(X, y, start, free, loss, solver, max_iter)
+    return EMFit(path[-1], [-value for value in losses], converged, path)
 
 
 def gradient_em(X, y, start, free=FreeParameters(), max_iter=5000, tol=1e-9):
@@ -173,9 +175,10 @@ def gradient_em(X, y, start, free=FreeParameters(), max_iter=5000, tol=1e-9):
     expert_step = 1 / _largest_eigenvalue(expert_design)
     gate_step = 2 / _largest_eigenvalue(gate_design)
     floor = NOISE_FLOOR * max(np.std(y), np.finfo(float).tiny)
-    model, history, converged = start, [], False
+    model, history, path, converged = start, [], [], False
     for iteration in range(max_iter + 1):
         history.append(float(np.mean(model.log_density(X, y))))
+        path.append(model)
         converged = iteration > 0 and history[-1] - history[-2] < tol
         if converged or iteration == max_iter:
             break
@@ -191,7 +194,7 @@ def gradient_em(X, y, start, free=FreeParameters(), max_iter=5000, tol=1e-9):
         model = free.model(experts, gates, noise, like=model)
     if not converged:
         _warn("gradient EM", max_iter)
-    return EMFit(model, history, converged)
+    return EMFit(model, history, converged, path)
 
 
 def _expert_gradient_step(experts, design, y, r, link, step):
@@ -209,7 +212,7 @@ def _expert_gradient_step(experts, design, y, r, link, step):
 
 
 def _descend(X, y, start, free, loss, solver, max_iter):
-    """Minimise a torch loss of (expert rows, gate rows, log noise); the model and the history."""
+    """Minimise a torch loss of (expert rows, gate rows, log noise); the models and the history."""
     import torch
 
     as_choice(solver, "solver", SOLVERS)
@@ -218,19 +221,14 @@ def _descend(X, y, start, free, loss, solver, max_iter):
     X = as_matrix(X, "X", n_columns=start.n_features)
     y = as_vector(y, "y", len(X))
     design, labels = torch.tensor(free.expert_design(X)), torch.tensor(y)
-    experts, gates = free.rows(start)
-    log_noise = [np.log(start.noise)] * free.noise
-    vector = np.concatenate([experts.ravel(), gates.ravel(), log_noise])
     shape = start.experts.shape
 
     def loss_of(theta):
         return loss(*free.blocks(theta, *shape), design, labels)
 
     run = _lbfgs if solver == "lbfgs" else _adam
-    vector, history, converged = run(loss_of, vector, max_iter)
-    experts, gates, log_noise = free.blocks(vector, *shape)
-    noise = float(np.exp(log_noise[0])) if free.noise else start.noise
-    return free.model(experts, gates, noise, like=start), history, converged
+    vectors, history, converged = run(loss_of, free.vector(start), max_iter)
+    return [free.from_vector(vector, like=start) for vector in vectors], history, converged
 
 
 def _lbfgs(loss_of, vector, max_iter):
@@ -242,19 +240,24 @@ def _lbfgs(loss_of, vector, max_iter):
         value.backward()
         return value.item(), theta.grad.numpy()
 
-    history = [value_and_gradient(vector)[0]]
+    vectors, history = [vector], [value_and_gradient(vector)[0]]
+
+    def record(intermediate_result):
+        vectors.append(intermediate_result.x.copy())
+        history.append(float(intermediate_result.fun))
+
     result = minimize(
         value_and_gradient,
         vector,
         jac=True,
         method="L-BFGS-B",
-        callback=lambda intermediate_result: history.append(float(intermediate_result.fun)),
+        callback=record,
         options={"maxiter": max_iter, "maxfun": 10 * max_iter, "ftol": 1e-12, "gtol": 1e-6},
     )
     converged = result.nit < max_iter
     if not converged:
         _warn("L-BFGS", max_iter)
-    return result.x, history, converged
+    return vectors, history, converged
 
 
 def _adam(loss_of, vector, max_iter):
@@ -263,8 +266,9 @@ def _adam(loss_of, vector, max_iter):
     theta = torch.tensor(vector, requires_grad=True)
     optimizer = torch.optim.Adam([theta], lr=ADAM_RATE)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max_iter)
-    history = []
+    vectors, history = [], []
     for _ in range(max_iter):
+        vectors.append(theta.detach().numpy().copy())
         optimizer.zero_grad()
         value = loss_of(theta)
         value.backward()
@@ -273,7 +277,7 @@ def _adam(loss_of, vector, max_iter):
         schedule.step()
     with torch.no_grad():
         history.append(loss_of(theta).item())
-    return theta.detach().numpy(), history, True
+    return [*vectors, theta.detach().numpy()], history, True
 
 
 def _largest_eigenvalue(design):

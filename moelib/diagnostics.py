@@ -6,12 +6,12 @@ import numpy as np
 
 from moelib.labels import label_moment
 from moelib.links import as_link
-from moelib.validation import AssumptionWarning
+from moelib.validation import AssumptionWarning, as_weights
 
 STANDARD_ERRORS = 6  # how far a statistic may stray from its expected value before a warning
 
 
-def check_two_loss_inputs(X, y, n_experts, link="identity"):
+def check_two_loss_inputs(X, y, n_experts, link="identity", sample_weight=None):
     """Check what the two-loss method assumes of inputs and labels.
 
     Parameters
@@ -19,6 +19,7 @@ def check_two_loss_inputs(X, y, n_experts, link="identity"):
     X : (n, d) array,  y : (n,) array
     n_experts : int
     link : str, callable or Link
+    sample_weight : (n,) array, optional
 
     Raises
     ------
@@ -44,14 +45,16 @@ def check_two_loss_inputs(X, y, n_experts, link="identity"):
             "independent, which the two-loss method needs (k <= d): use method='em', with "
             "fit_intercept=True for real data"
         )
-    covariance = np.cov(X, rowvar=False, bias=True).reshape(d, d)
+    weights = as_weights(sample_weight, n)
+    n_effective = n if weights is None else n / np.mean(weights**2)
+    covariance = np.cov(X, rowvar=False, bias=True, aweights=weights).reshape(d, d)
     eigenvalues = np.linalg.eigvalsh(covariance)
     if eigenvalues[0] <= 1e-10 * eigenvalues[-1]:
         raise ValueError(
             "columns of X repeat or combine each other (singular covariance): drop the redundant "
             "ones, or use method='em'"
         )
-    problems = list(_input_problems(X, eigenvalues))
+    problems = list(_input_problems(X, eigenvalues, weights, n_effective))
     if problems:
         warnings.warn(
             f"X does not look standard normal, as the two-loss method assumes: "
@@ -60,26 +63,28 @@ def check_two_loss_inputs(X, y, n_experts, link="identity"):
             stacklevel=4,
         )
     least = label_moment(2, as_link(link))
-    square = y**2
-    if square.mean() < least - STANDARD_ERRORS * square.std() / np.sqrt(n):
+    square = np.average(y**2, weights=weights)
+    spread = np.sqrt(np.average((y**2 - square) ** 2, weights=weights))
+    if square < least - STANDARD_ERRORS * spread / np.sqrt(n_effective):
         warnings.warn(
-            f"the labels' mean square {square.mean():.3g} is below {least:.3g}, the least that "
+            f"the labels' mean square {square:.3g} is below {least:.3g}, the least that "
             "unit experts give: rescale y, or trust only the refined estimate",
             AssumptionWarning,
             stacklevel=4,
         )
 
 
-def _input_problems(X, eigenvalues):
-    n, d = X.shape
-    mean = np.abs(X.mean(axis=0)).max()
+def _input_problems(X, eigenvalues, weights, n):
+    d = X.shape[1]
+    centre = np.average(X, axis=0, weights=weights)
+    mean = np.abs(centre).max()
     if mean > STANDARD_ERRORS / np.sqrt(n) * np.sqrt(max(eigenvalues[-1], 1.0)):
         yield f"a column has mean {mean:.2g} in size, not 0"
     slack = STANDARD_ERRORS * (np.sqrt(d / n) + d / n)
     if eigenvalues[0] < 1 - slack or eigenvalues[-1] > 1 + slack:
         yield f"its covariance has eigenvalues {eigenvalues[0]:.2g} to {eigenvalues[-1]:.2g}, not 1"
-    standardised = (X - X.mean(axis=0)) / X.std(axis=0)
-    kurtosis = np.mean(standardised**4, axis=0)
+    variance = np.average((X - centre) ** 2, axis=0, weights=weights)
+    kurtosis = np.average((X - centre) ** 4, axis=0, weights=weights) / variance**2
     worst = kurtosis[np.argmax(np.abs(kurtosis - 3))]
     if abs(worst - 3) > STANDARD_ERRORS * np.sqrt(24 / n):
         yield f"a column has kurtosis {worst:.2g}, not 3"

@@ -12,10 +12,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import logsumexp
 
-from moelib.gates import surrogate_step
+from moelib.gate_steps import penalty, surrogate_step
 from moelib.model import GatedModel
 from moelib.parameters import FreeParameters
-from moelib.validation import ConvergenceWarning, as_matrix, as_positive, as_vector
+from moelib.validation import (
+    ConvergenceWarning,
+    as_matrix,
+    as_positive,
+    as_vector,
+    as_weights,
+)
 
 ANNEALING_STEPS = 50
 NOISE_FLOOR = 1e-6  # of the labels' standard deviation: keeps the likelihood bounded
@@ -28,23 +34,32 @@ class EMFit:
     Attributes
     ----------
     model : GatedModel
-    history : list of float   log-likelihood per sample before every iteration and at the end;
-                              never decreasing
+    history : list of float   log-likelihood per sample before every iteration and at the end,
+                              less the ridge's penalty if there is one; never decreasing
     converged : bool
+    path : list of GatedModel                the models that the history belongs to
     """
 
     model: GatedModel
     history: list
     converged: bool
+    path: list
 
     @property
     def log_likelihood(self):
-        """Log-likelihood per sample at the end, in nats."""
+        """Log-likelihood per sample at the end, in nats, less the penalty."""
         return self.history[-1]
 
 
 def expectation_maximization(
-    X, y, start, free=FreeParameters(), max_iter=1000, tol=1e-9, anneal_from=None
+    X,
+    y,
+    start,
+    free=FreeParameters(),
+    max_iter=1000,
+    tol=1e-9,
+    anneal_from=None,
+    sample_weight=None,
 ):
     """Run EM from a starting model.
 
@@ -59,6 +74,7 @@ def expectation_maximization(
         For a noise that is not learned: begin with this larger one and come down to
         ``start.noise`` geometrically over ``ANNEALING_STEPS`` iterations. The history then
         begins where the annealing ends.
+    sample_weight : (n,) array, optional      how often each sample counts
 
     Returns
     -------
@@ -90,38 +106,55 @@ def expectation_maximization(
     """
     X = as_matrix(X, "X", n_columns=start.n_features)
     y = as_vector(y, "y", len(X))
+    weights = as_weights(sample_weight, len(y))
     designs = free.expert_design(X), free.gate_design(X)
     floor = NOISE_FLOOR * max(np.std(y), np.finfo(float).tiny)
-    model, history, converged = start, [], False
+    model, history, path, converged = start, [], [], False
     if anneal_from is not None:
         if free.noise:
             raise ValueError("anneal_from needs a noise that is not learned: free.noise=False")
         hot = as_positive(anneal_from, "anneal_from")
         for noise in np.geomspace(hot, start.noise, ANNEALING_STEPS):
-            model = m_step(replace(model, noise=noise), *designs, y, model.posterior(X, y), free)
+            r = weighted_responsibilities(model.posterior(X, y), weights)
+            model = m_step(replace(model, noise=noise), *designs, y, r, free)
         model = replace(model, noise=start.noise)
     for iteration in range(max_iter + 1):
         log_joint = model.log_joint(X, y)
         log_density = logsumexp(log_joint, axis=1, keepdims=True)
-        history.append(float(np.mean(log_density)))
+        history.append(penalised(log_density[:, 0], model, free, weights))
+        path.append(model)
         converged = iteration > 0 and history[-1] - history[-2] < tol
         if converged or iteration == max_iter:
             break
         responsibilities = np.exp(log_joint - log_density)
-        model = m_step(model, *designs, y, responsibilities, free, floor)
+        r = weighted_responsibilities(responsibilities, weights)
+        model = m_step(model, *designs, y, r, free, floor)
     if not converged:
         warnings.warn(
             f"EM did not converge in {max_iter} iterations: raise max_iter",
             ConvergenceWarning,
             stacklevel=2,
         )
-    return EMFit(model, history, converged)
+    return EMFit(model, history, converged, path)
+
+
+def penalised(log_density, model, free, weights=None):
+    """What EM climbs: the mean log-density (n,) of the samples, less the penalty on the gates."""
+    _, gates = free.rows(model)
+    mean = float(np.average(log_density, weights=weights))
+    return mean - penalty(gates, free.ridge(model.n_features))
+
+
+def weighted_responsibilities(r, weights):
+    """Responsibilities (n, k) whose rows sum to the sample's weight."""
+    return r if weights is None else r * weights[:, None]
 
 
 def m_step(model, expert_design, gate_design, y, responsibilities, free, noise_floor=0.0):
     """One M-step: experts, noise and gates for given responsibilities (n, k).
 
-    The designs are those of ``free`` for the inputs. Returns a ``GatedModel``.
+    The responsibilities of a sample sum to its weight, one if there are no weights. The designs
+    are those of ``free`` for the inputs. Returns a ``GatedModel``.
     """
     experts, gates = free.rows(model)
     experts = np.array(
@@ -134,7 +167,7 @@ def m_step(model, expert_design, gate_design, y, responsibilities, free, noise_f
     if free.noise:
         squares = (y[:, None] - model.link.value(expert_design @ experts.T)) ** 2
         noise = max(np.sqrt(np.mean(np.sum(responsibilities * squares, axis=1))), noise_floor)
-    gates, _ = surrogate_step(gates, gate_design, responsibilities)
+    gates, _ = surrogate_step(gates, gate_design, responsibilities, free.ridge(model.n_features))
     return free.model(experts, gates, noise, like=model)
 
 

@@ -16,7 +16,7 @@ from moelib.moments import Moments
 from moelib.reduction import Reduction, reduce_batches, top_eigenpairs, whiten
 from moelib.signs import first_moment_signs
 from moelib.sphere import minimize_l4_gradient, minimize_l4_lbfgs, random_unit_rows
-from moelib.validation import as_choice, as_generator, as_matrix, as_vector
+from moelib.validation import as_choice, as_generator, as_matrix, as_vector, as_weights
 
 __all__ = [
     "ExpertFit",
@@ -81,6 +81,7 @@ def learn_experts(
     solver="lbfgs",
     kind="polynomial",
     truncate=None,
+    sample_weight=None,
 ):
     """Recover the experts' directions with the loss L4.
 
@@ -97,6 +98,8 @@ def learn_experts(
     solver : {"lbfgs", "gradient"}
     kind : {"polynomial", "optimal", "in-span"}      of the label transforms
     truncate : float, optional            shorten the tails, see :class:`moelib.Moments`
+    sample_weight : (n,) array, optional      how often each sample counts; the weighted inputs
+                                              have to be standard normal
 
     Returns
     -------
@@ -123,8 +126,10 @@ def learn_experts(
     """
     X = as_matrix(X, "X")
     y = as_vector(y, "y", len(X))
+    weights = as_weights(sample_weight, len(y))
+    batch = (X, y) if weights is None else (X, y, weights)
     return learn_experts_from_batches(
-        lambda: [(X, y)], n_experts, rng, link, noise, mu, n_init, solver, kind, truncate
+        lambda: [batch], n_experts, rng, link, noise, mu, n_init, solver, kind, truncate
     )
 
 
@@ -144,8 +149,8 @@ def learn_experts_from_batches(
 
     Parameters
     ----------
-    batches : callable            each call returns an iterable over the same (X, y) batches;
-                                  it is called three times, once per pass over the data
+    batches : callable            each call returns an iterable over the same batches (X, y) or
+                                  (X, y, sample_weight); it is called three times, once per pass
     n_experts, rng, link, noise, mu, n_init, solver, kind, truncate
         As in :func:`learn_experts`.
 
@@ -157,8 +162,8 @@ def learn_experts_from_batches(
     as_choice(solver, "solver", ["lbfgs", "gradient"])
     reduction = reduce_batches(batches, n_experts, link, noise, kind, truncate)
     fourth = Moments(reduction.transforms, reduction.basis, truncate=truncate)
-    for X, y in batches():
-        fourth.update(X, y / reduction.scale)
+    for X, y, *weights in batches():
+        fourth.update(X, y / reduction.scale, *weights)
     tensor = whiten(fourth.fourth_moment, reduction.eigenvalues)
     run = minimize_l4_lbfgs if solver == "lbfgs" else minimize_l4_gradient
     runs = [run(tensor, random_unit_rows(n_experts, rng), mu) for _ in range(n_init)]

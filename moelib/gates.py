@@ -1,27 +1,53 @@
 r"""The second loss at work: gates by maximum likelihood, with the experts frozen.
 
-.. math:: L_{\log}(W; A) = -\hat E \log \sum_i p_i(x; W)\, N(y; g(\langle a_i, x\rangle), \sigma^2)
-
-With r the posterior over experts, the gradient is :math:`-\hat E[(r - p) \otimes x]` and the
-Hessian :math:`\hat E[(\mathrm{Cov}_p - \mathrm{Cov}_r) \otimes x x^\top]`, where
-:math:`\mathrm{Cov}_q = \mathrm{Diag}(q) - q q^\top` over the first k-1 coordinates: the curvature
-is prior minus posterior uncertainty. Dropping :math:`\mathrm{Cov}_r` leaves the convex surrogate
-that EM uses.
-
-Inside this module gates are a (k-1, p) array for a design matrix D (n, p): X, or X and a column
-of ones when there are intercepts.
+:mod:`moelib.gate_steps` has the loss, its derivatives and the steps; here they are iterated, with
+the noise learned along the way.
 """
 
 import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
-from scipy.special import log_softmax, logsumexp
 
-from moelib.blocks import row_blocks
+from moelib.gate_steps import (
+    covariance_hessian,
+    em_step,
+    gate_gradient,
+    gate_hessian,
+    gradient_step,
+    log_gate_probabilities,
+    log_normal_density,
+    negative_log_likelihood,
+    newton_step,
+    posterior,
+    surrogate_step,
+)
 from moelib.links import as_link
-from moelib.validation import ConvergenceWarning, as_choice, as_matrix, as_positive, as_vector
+from moelib.validation import (
+    ConvergenceWarning,
+    as_choice,
+    as_matrix,
+    as_not_negative,
+    as_positive,
+    as_vector,
+    as_weights,
+)
+
+__all__ = [
+    "GateFit",
+    "covariance_hessian",
+    "em_step",
+    "gate_gradient",
+    "gate_hessian",
+    "gradient_step",
+    "learn_gates",
+    "log_gate_probabilities",
+    "log_normal_density",
+    "negative_log_likelihood",
+    "newton_step",
+    "posterior",
+    "surrogate_step",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,16 +60,29 @@ class GateFit:
     noise : float             standard deviation, inflated by what the experts get wrong
     history : list of float   the loss after every step, in nats per sample; never increasing
     converged : bool
+    path : (steps + 1, k-1, d) array      the gates after every step, from zero on
+    noises : (steps + 1,) array           the noise after every step
     """
 
     gates: np.ndarray
     noise: float
     history: list
     converged: bool
+    path: np.ndarray
+    noises: np.ndarray
 
 
 def learn_gates(
-    X, y, experts, link="identity", noise=None, method="newton", max_iter=100, tol=1e-8
+    X,
+    y,
+    experts,
+    link="identity",
+    noise=None,
+    method="newton",
+    max_iter=100,
+    tol=1e-8,
+    ridge=0.0,
+    sample_weight=None,
 ):
     """Recover the gates once the experts are known.
 
@@ -62,6 +101,10 @@ def learn_gates(
     max_iter : int
     tol : float        stop when a step lowers the loss by less than this (nats per sample);
                        gradient descent, which creeps, stops at a gradient norm of sqrt(tol)
+    ridge : float      weight of the penalty ridge/2 |W|^2; 1/n is a standard normal prior on the
+                       gates. Gates that separate the samples need one: see
+                       :func:`moelib.gate_curvature`
+    sample_weight : (n,) array, optional      how often each sample counts
 
     Returns
     -------
@@ -83,7 +126,7 @@ def learn_gates(
 
     References
     ----------
-    Jordan & Jacobs (1994).   Taught in: "The whole pipeline".
+    Jordan & Jacobs (1994).   Taught in: "Learning the gates".
     """
     X = as_matrix(X, "X")
     y = as_vector(y, "y", len(X))
@@ -91,19 +134,28 @@ def learn_gates(
     step = {"newton": newton_step, "gradient": gradient_step, "em": em_step}[
         as_choice(method, "method", ["newton", "gradient", "em"])
     ]
+    weights, ridge = as_weights(sample_weight, len(y)), as_not_negative(ridge, "ridge")
     squares = (y[:, None] - as_link(link).value(X @ experts.T)) ** 2
     learn_noise = noise is None
-    variance = squares.mean() if learn_noise else as_positive(noise, "noise") ** 2
+    variance = (
+        np.average(squares.mean(axis=1), weights=weights)
+        if learn_noise
+        else as_positive(noise, "noise") ** 2
+    )
     floor = 1e-12 * max(np.mean(y**2), np.finfo(float).tiny)
     W = np.zeros((len(experts) - 1, X.shape[1]))
     log_normals = log_normal_density(squares, variance)
-    history, converged = [negative_log_likelihood(W, X, log_normals)], False
+    history, converged = [negative_log_likelihood(W, X, log_normals, weights, ridge)], False
+    path, variances = [W], [variance]
     for _ in range(max_iter):
-        W, gradient_norm = step(W, X, log_normals)
+        W, gradient_norm = step(W, X, log_normals, weights, ridge)
         if learn_noise:
-            variance = max(np.mean(posterior(W, X, log_normals) * squares) * len(experts), floor)
+            own = np.sum(posterior(W, X, log_normals) * squares, axis=1)
+            variance = max(np.average(own, weights=weights), floor)
             log_normals = log_normal_density(squares, variance)
-        history.append(negative_log_likelihood(W, X, log_normals))
+        history.append(negative_log_likelihood(W, X, log_normals, weights, ridge))
+        path.append(W)
+        variances.append(variance)
         small_step = history[-2] - history[-1] < tol
         if small_step and (method != "gradient" or gradient_norm < np.sqrt(tol)):
             converged = True
@@ -115,119 +167,5 @@ def learn_gates(
             ConvergenceWarning,
             stacklevel=2,
         )
-    return GateFit(W, float(np.sqrt(variance)), history, converged)
-
-
-def log_normal_density(squares, variance):
-    """Logarithm of the normal density at squared residuals (n, k)."""
-    return -0.5 * (squares / variance + np.log(2 * np.pi * variance))
-
-
-def log_gate_probabilities(W, D):
-    """Log-softmax of the scores (D W', 0): (k-1, p), (n, p) -> (n, k)."""
-    return log_softmax(np.column_stack([D @ W.T, np.zeros(len(D))]), axis=1)
-
-
-def posterior(W, D, log_normals):
-    """Posterior over experts, (n, k)."""
-    return np.exp(log_softmax(log_gate_probabilities(W, D) + log_normals, axis=1))
-
-
-def negative_log_likelihood(W, D, log_normals):
-    """The gates' loss in nats per sample."""
-    return -float(np.mean(logsumexp(log_gate_probabilities(W, D) + log_normals, axis=1)))
-
-
-def gate_gradient(W, D, log_normals):
-    """Gradient of the gates' loss, (k-1, p)."""
-    p = np.exp(log_gate_probabilities(W, D))
-    return -(posterior(W, D, log_normals) - p)[:, :-1].T @ D / len(D)
-
-
-def gate_hessian(W, D, log_normals):
-    """Hessian of the gates' loss, ((k-1) p, (k-1) p): prior minus posterior uncertainty."""
-    p = np.exp(log_gate_probabilities(W, D))
-    return covariance_hessian(p, D) - covariance_hessian(posterior(W, D, log_normals), D)
-
-
-def covariance_hessian(q, D):
-    r"""The matrix :math:`\hat E[\mathrm{Cov}_q \otimes x x^\top]` for probabilities q (n, k)."""
-    n, p = D.shape
-    m = q.shape[1] - 1
-    hessian = np.zeros((m * p, m * p))
-    for block in row_blocks(n):
-        d, weights = D[block], q[block, :m]
-        weighted = (weights[:, :, None] * d[:, None, :]).reshape(len(d), m * p)
-        hessian -= weighted.T @ weighted
-        for i in range(m):
-            own = slice(i * p, (i + 1) * p)
-            hessian[own, own] += weighted[:, own].T @ d
-    return hessian / n
-
-
-def newton_step(W, D, log_normals):
-    """One Newton step on the loss; where that is not convex, on EM's surrogate curvature."""
-    p, r = np.exp(log_gate_probabilities(W, D)), posterior(W, D, log_normals)
-    prior = covariance_hessian(p, D)
-    gradient = -(r - p)[:, :-1].T @ D / len(D)
-    direction = _solve(prior - covariance_hessian(r, D), gradient)
-    if direction is None:
-        direction = _solve_damped(prior, gradient)
-    return _descend(W, direction, gradient, lambda V: negative_log_likelihood(V, D, log_normals))
-
-
-def em_step(W, D, log_normals):
-    """One EM step: the posterior r is held fixed and the surrogate gets a Newton step."""
-    return surrogate_step(W, D, posterior(W, D, log_normals))
-
-
-def surrogate_step(W, D, r):
-    """One guarded Newton step on the convex loss -mean(r log p(W)), for responsibilities r."""
-    p = np.exp(log_gate_probabilities(W, D))
-    gradient = -(r - p)[:, :-1].T @ D / len(D)
-    direction = _solve_damped(covariance_hessian(p, D), gradient)
-
-    def cross_entropy(V):
-        return -float(np.mean(np.sum(r * log_gate_probabilities(V, D), axis=1)))
-
-    return _descend(W, direction, gradient, cross_entropy)
-
-
-def gradient_step(W, D, log_normals):
-    """One step of gradient descent, of length 4 / L: L bounds the eigenvalues of E[x x']."""
-    gradient = gate_gradient(W, D, log_normals)
-    largest = np.linalg.eigvalsh(D.T @ D / len(D))[-1]
-    return _descend(
-        W, 4 / largest * gradient, gradient, lambda V: negative_log_likelihood(V, D, log_normals)
-    )
-
-
-def _descend(W, direction, gradient, loss):
-    """Step along -direction, halved until the loss falls; return the gates and |gradient|."""
-    start, slope = loss(W), np.sum(gradient * direction)
-    step, norm = 1.0, float(np.linalg.norm(gradient))
-    while step > 1e-10:
-        candidate = W - step * direction
-        if loss(candidate) <= start - 1e-4 * step * slope:
-            return candidate, norm
-        step /= 2
-    return W, norm
-
-
-def _solve(hessian, gradient):
-    """Solve for the Newton direction; None where the Hessian is not positive definite."""
-    try:
-        return cho_solve(cho_factor(hessian), gradient.ravel()).reshape(gradient.shape)
-    except np.linalg.LinAlgError:
-        return None
-
-
-def _solve_damped(hessian, gradient):
-    """Newton direction for a convex surrogate, or the gradient where its curvature has vanished.
-
-    A trace of the identity keeps directions without data at rest. The curvature vanishes when the
-    gates separate the samples: there is little left to gain, and any descent direction will do.
-    """
-    damping = 1e-9 * (np.trace(hessian) / len(hessian) + 1e-9)
-    direction = _solve(hessian + damping * np.eye(len(hessian)), gradient)
-    return gradient if direction is None else direction
+    noises = np.sqrt(variances)
+    return GateFit(W, float(noises[-1]), history, converged, np.array(path), noises)

@@ -56,8 +56,11 @@ class Moments:
         self.n = 0
         self._sums: dict = {}
 
-    def update(self, X, y):
-        """Add a batch, X (n, d) and y (n,), and return the object itself."""
+    def update(self, X, y, sample_weight=None):
+        """Add a batch, X (n, d) and y (n,), and return the object itself.
+
+        A sample of weight two counts as two samples.
+        """
         X = as_matrix(X, "X", n_columns=None if self.basis is None else len(self.basis))
         y = as_vector(y, "y", len(X))
         r = X.shape[1] if self.basis is None else self.basis.shape[1]
@@ -65,8 +68,12 @@ class Moments:
             self._sums = _empty_sums(r, self.fourth)
         elif len(self._sums["zz"]) != r:
             raise ValueError(f"X must have {len(self._sums['zz'])} columns, got {r}")
+        weights = (
+            None if sample_weight is None else as_vector(sample_weight, "sample_weight", len(y))
+        )
         for block in row_blocks(len(X)):
-            self._add(X[block] if self.basis is None else X[block] @ self.basis, y[block])
+            z = X[block] if self.basis is None else X[block] @ self.basis
+            self._add(z, y[block], np.ones(len(z)) if weights is None else weights[block])
         return self
 
     def merge(self, other):
@@ -120,20 +127,21 @@ class Moments:
             raise ValueError("no sample yet: call update(X, y) first")
         return self._sums
 
-    def _add(self, z, y):
+    def _add(self, z, y, weights):
         s = self._sums
-        q2 = self._truncated(self.transforms.q2, z, y)
-        self.n += len(z)
+        weighted = z * weights[:, None]
+        q2 = self._truncated(self.transforms.q2, z, y) * weights
+        self.n += weights.sum()
         s["q2"] += q2.sum()
-        s["zz"] += z.T @ z
+        s["zz"] += z.T @ weighted
         s["q2_zz"] += (z * q2[:, None]).T @ z
         if self.fourth:
-            q4 = self._truncated(self.transforms.q4, z, y)
+            q4 = self._truncated(self.transforms.q4, z, y) * weights
             first, second = np.triu_indices(z.shape[1])
             pairs = z[:, first] * z[:, second]
             s["q4"] += q4.sum()
             s["q4_zz"] += (z * q4[:, None]).T @ z
-            s["zzzz"] += pairs.T @ pairs
+            s["zzzz"] += (weighted[:, first] * z[:, second]).T @ pairs
             s["q4_zzzz"] += (pairs * q4[:, None]).T @ pairs
 
     def _truncated(self, transform, z, y):

@@ -13,7 +13,7 @@ from moelib.model import GatedModel
 
 @dataclass(frozen=True)
 class FreeParameters:
-    """The parameters to learn; experts' slopes always are.
+    """The parameters to learn, experts' slopes always, and the ridge that holds the gates' slopes.
 
     Parameters
     ----------
@@ -21,6 +21,8 @@ class FreeParameters:
     noise : bool            learn the noise
     gate_slopes : bool      let the gate depend on x; if false it is constant in x, with
                             intercepts of its own
+    gate_ridge : float      weight of a penalty, half of it times the sum of squares of the gates'
+                            slopes, on the log-likelihood per sample
 
     Examples
     --------
@@ -31,6 +33,7 @@ class FreeParameters:
     intercepts: bool = False
     noise: bool = True
     gate_slopes: bool = True
+    gate_ridge: float = 0.0
 
     @property
     def gate_intercepts(self):
@@ -45,6 +48,11 @@ class FreeParameters:
         """Design matrix of the gates, (n, d), (n, d + 1) or (n, 1)."""
         ones = np.ones((len(X), 1))
         return np.hstack([X] * self.gate_slopes + [ones] * self.gate_intercepts)
+
+    def ridge(self, n_features):
+        """The ridge of each column of the gates' design: none on an intercept."""
+        slopes = np.full(n_features * self.gate_slopes, self.gate_ridge)
+        return np.append(slopes, np.zeros(int(self.gate_intercepts)))
 
     def count(self, n_experts, n_features):
         """Number of free parameters."""
@@ -67,6 +75,18 @@ class FreeParameters:
         stop = len(vector) - self.noise
         experts = vector[:cut].reshape(n_experts, width)
         return experts, vector[cut:stop].reshape(n_experts - 1, -1), vector[stop:]
+
+    def vector(self, model):
+        """All free parameters in one vector: experts, gates, log noise; see :meth:`blocks`."""
+        experts, gates = self.rows(model)
+        log_noise = [np.log(model.noise)] * self.noise
+        return np.concatenate([experts.ravel(), gates.ravel(), log_noise])
+
+    def from_vector(self, vector, like):
+        """The model with these free parameters; what is not learned is taken from ``like``."""
+        experts, gates, log_noise = self.blocks(vector, *like.experts.shape)
+        noise = float(np.exp(log_noise[0])) if self.noise else like.noise
+        return self.model(experts, gates, noise, like=like)
 
     def model(self, experts, gates, noise, like):
         """A model with these rows and this noise; what is not learned is taken from ``like``."""

@@ -28,7 +28,7 @@ class Reduction:
     ----------
     transforms : LabelTransforms     made for the labels divided by ``scale``
     scale : float                    labels are divided by it
-    n : int                          number of samples
+    n : float                        number of samples, or the sum of their weights
     mean_yx : (d,) array             estimate of :math:`E[(y - E y)\, x]`
     second_moment : (d, d) array     :math:`\hat M`
     eigenvalues : (k,) array         top of its spectrum, largest first
@@ -62,7 +62,8 @@ def reduce_batches(
 
     Parameters
     ----------
-    batches : callable            each call returns an iterable over the same (X, y) batches
+    batches : callable            each call returns an iterable over the same batches (X, y) or
+                                  (X, y, sample_weight)
     n_experts : int               k, at most d
     link : str, callable or Link
     noise : float, optional       standard deviation; read off the labels if not given
@@ -96,9 +97,9 @@ def reduce_batches(
     scale, mean, noise = _label_statistics(batches, link, noise, kind)
     transforms = label_transforms(link, noise, kind, dimension=n_experts)
     second, first = Moments(transforms, fourth=False, truncate=truncate), np.zeros(1)
-    for X, y in batches():
-        second.update(X, y / scale)
-        first = first + X.T @ (y - mean)
+    for X, y, *weights in batches():
+        second.update(X, y / scale, *weights)
+        first = first + X.T @ np.prod([y - mean, *weights], axis=0)
     d = len(first)
     if n_experts > d:
         raise ValueError(
@@ -160,14 +161,15 @@ def _label_statistics(batches, link, noise, kind):
     A polynomial hardly depends on a small noise. The optimal transform does, so it is made for no
     less noise than the labels can tell from none: one standard error of their mean square.
     """
-    n, total, total_square, total_fourth = 0, 0.0, 0.0, 0.0
-    for X, y in batches():
+    n, total, total_square, total_fourth = 0.0, 0.0, 0.0, 0.0
+    for X, y, *given in batches():
         if len(X) != len(y):
             raise ValueError(
                 f"X and y of a batch must match, got {len(X)} rows and {len(y)} labels"
             )
-        n, total = n + len(y), total + np.sum(y)
-        total_square, total_fourth = total_square + np.sum(y**2), total_fourth + np.sum(y**4)
+        w = given[0] if given else np.ones(len(y))
+        n, total = n + np.sum(w), total + w @ y
+        total_square, total_fourth = total_square + w @ y**2, total_fourth + w @ y**4
     if n == 0 or not total_square > 0:
         raise ValueError("batches must yield at least one sample with a non-zero label")
     if link.name == "identity" and kind == "polynomial":

@@ -19,12 +19,23 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
 from moelib.blocks import row_blocks
-from moelib.em import EMFit, expectation_maximization
+from moelib.em import NOISE_FLOOR, EMFit, expectation_maximization, penalised
 from moelib.parameters import FreeParameters
-from moelib.validation import AssumptionWarning, ConvergenceWarning, as_matrix, as_vector
+from moelib.validation import (
+    AssumptionWarning,
+    ConvergenceWarning,
+    as_matrix,
+    as_vector,
+    as_weights,
+)
+
+LONGEST_STEP = 1e6  # of a scoring step, relative to the parameters
+LONGEST_LOG_NOISE_STEP = 2.0
 
 
-def maximum_likelihood(X, y, start, free=FreeParameters(), max_iter=1000, tol=1e-9):
+def maximum_likelihood(
+    X, y, start, free=FreeParameters(), max_iter=1000, tol=1e-9, sample_weight=None
+):
     """Climb from a starting model to a maximum of the likelihood, in all parameters.
 
     EM steps, which never overshoot, do the first part; scoring steps, which converge fast near
@@ -37,6 +48,7 @@ def maximum_likelihood(X, y, start, free=FreeParameters(), max_iter=1000, tol=1e
     free : FreeParameters      what to learn
     max_iter : int             for EM and for scoring, each
     tol : float                stop when the predicted gain is smaller, in nats per sample
+    sample_weight : (n,) array, optional      how often each sample counts
 
     Returns
     -------
@@ -62,22 +74,26 @@ def maximum_likelihood(X, y, start, free=FreeParameters(), max_iter=1000, tol=1e
     """
     X = as_matrix(X, "X", n_columns=start.n_features)
     y = as_vector(y, "y", len(X))
+    weights = as_weights(sample_weight, len(y))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # EM only warms up here
-        warm = expectation_maximization(X, y, start, free, max_iter, tol=max(tol, 1e-5))
-    model, history = warm.model, warm.history
+        warm = expectation_maximization(
+            X, y, start, free, max_iter, tol=max(tol, 1e-5), sample_weight=weights
+        )
+    model, history, path = warm.model, warm.history, warm.path
     for _ in range(max_iter):
-        score, J = score_moments(model, X, y, free)
+        score, J = score_moments(model, X, y, free, weights)
         direction = _scoring_direction(J, score)
         if score @ direction / 2 < tol:
-            return EMFit(model, history, converged=True)
-        model, log_likelihood = _climb(model, X, y, direction, history[-1], free)
-        if log_likelihood <= history[-1]:
+            return EMFit(model, history, True, path)
+        model, value = _climb(model, X, y, direction, history[-1], free, weights)
+        if value <= history[-1]:
             break
-        history.append(log_likelihood)
+        history.append(value)
+        path.append(model)
     # scoring stalls where the information is singular; EM still climbs, slowly
-    rest = expectation_maximization(X, y, model, free, max_iter, tol)
-    return EMFit(rest.model, history + rest.history[1:], rest.converged)
+    rest = expectation_maximization(X, y, model, free, max_iter, tol, sample_weight=weights)
+    return EMFit(rest.model, history + rest.history[1:], rest.converged, path + rest.path[1:])
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +104,9 @@ class StandardErrors:
     ----------
     experts : (k, d),  gates : (k-1, d),  noise : float
     expert_intercepts : (k,),  gate_intercepts : (k-1,)      zero where not fitted
+    covariance : (q, q) array      of all free parameters, in the order of
+                                   :meth:`moelib.FreeParameters.vector`; what the data do not
+                                   determine is left out of it
     """
 
     experts: np.ndarray
@@ -95,16 +114,22 @@ class StandardErrors:
     noise: float
     expert_intercepts: np.ndarray
     gate_intercepts: np.ndarray
+    covariance: np.ndarray
 
 
-def standard_errors(model, X, y, free=FreeParameters()):
-    """Standard errors of maximum-likelihood estimates, from the information matrix.
+def standard_errors(model, X, y, free=FreeParameters(), sample_weight=None):
+    r"""Standard errors of maximum-likelihood estimates, from the information matrix.
+
+    They are the roots of the diagonal of :math:`(n J)^{-1}`. With a ridge on the gates, J gets its
+    curvature too: these are standard deviations of a posterior then, not of an estimate.
 
     Parameters
     ----------
     model : GatedModel         at a maximum of the likelihood
     X : (n, d) array,  y : (n,) array
     free : FreeParameters      what was learned
+    sample_weight : (n,) array, optional
+        How often each sample counts: their sum is the number of samples.
 
     Returns
     -------
@@ -119,10 +144,13 @@ def standard_errors(model, X, y, free=FreeParameters()):
     ----------
     Louis (1982) on information in mixtures.   Taught in: "The whole pipeline".
     """
-    _, J = score_moments(model, X, y, free)
+    weights = as_weights(sample_weight, len(X))
+    _, J = score_moments(model, X, y, free, weights)
+    n = len(X) if sample_weight is None else np.sum(sample_weight)
     values, vectors = np.linalg.eigh(J)
     regular = values > 1e-12 * values[-1]
-    variance = (vectors[:, regular] ** 2 / values[regular]).sum(axis=1) / len(X)
+    covariance = (vectors[:, regular] / values[regular]) @ vectors[:, regular].T / n
+    variance = np.diag(covariance).copy()
     if not regular.all():
         undetermined = (vectors[:, ~regular] ** 2).sum(axis=1) > 1e-6
         variance[undetermined] = np.inf
@@ -141,6 +169,7 @@ def standard_errors(model, X, y, free=FreeParameters()):
         noise=float(model.noise * log_noise[0]) if free.noise else 0.0,
         expert_intercepts=experts[:, d] if free.intercepts else np.zeros(k),
         gate_intercepts=gates[:, -1] if free.gate_intercepts else np.zeros(k - 1),
+        covariance=covariance,
     )
 
 
@@ -149,8 +178,15 @@ def mean_score(model, X, y, free=FreeParameters()):
     return score_moments(model, X, y, free)[0]
 
 
-def score_moments(model, X, y, free=FreeParameters()):
-    """Mean score and mean outer product of scores, in blocks of rows.
+def score_moments(model, X, y, free=FreeParameters(), weights=None):
+    """Mean score and mean outer product of scores, in blocks of rows; with the ridge's part.
+
+    Parameters
+    ----------
+    model : GatedModel
+    X : (n, d) array,  y : (n,) array
+    free : FreeParameters
+    weights : (n,) array, optional      of mean one
 
     Returns
     -------
@@ -161,8 +197,12 @@ def score_moments(model, X, y, free=FreeParameters()):
     score, J = 0.0, 0.0
     for block in row_blocks(len(X)):
         S = scores(model, X[block], y[block], free)
-        score, J = score + S.sum(axis=0), J + S.T @ S
-    return score / len(X), J / len(X)
+        weighted = S if weights is None else S * weights[block, None]
+        score, J = score + weighted.sum(axis=0), J + weighted.T @ S
+    k, d = model.experts.shape
+    curvature = np.zeros(free.count(k, d))
+    free.blocks(curvature, k, d)[1][:] = free.ridge(d)
+    return score / len(X) - curvature * free.vector(model), J / len(X) + np.diag(curvature)
 
 
 def scores(model, X, y, free=FreeParameters()):
@@ -192,25 +232,24 @@ def _scoring_direction(J, score):
         return np.linalg.lstsq(J, score, rcond=1e-12)[0]
 
 
-def _climb(model, X, y, direction, log_likelihood, free):
-    """Move along the direction, halved until the likelihood rises."""
+def _climb(model, X, y, direction, before, free, weights):
+    """Move along the direction, halved until the penalised likelihood rises."""
     step = 1.0
     while step > 1e-4:
         candidate = _moved(model, step * direction, free)
-        value = float(np.mean(candidate.log_density(X, y))) if candidate else -np.inf
-        if value > log_likelihood:
-            return candidate, value
+        if candidate and candidate.noise >= NOISE_FLOOR * np.std(y):
+            value = penalised(candidate.log_density(X, y), candidate, free, weights)
+            if value > before:
+                return candidate, value
         step /= 2
-    return model, log_likelihood
+    return model, before
 
 
 def _moved(model, change, free):
-    """The model with its free parameters changed; None where the noise would leave all bounds."""
-    experts, gates = free.rows(model)
-    expert_change, gate_change, log_noise = free.blocks(change, *model.experts.shape)
-    noise = model.noise
-    if free.noise:
-        if abs(log_noise[0]) > 2:
-            return None
-        noise = noise * np.exp(log_noise[0])
-    return free.model(experts + expert_change, gates + gate_change, noise, like=model)
+    """The model with its free parameters changed; None where they would leave all bounds."""
+    vector = free.vector(model)
+    if np.abs(change).max() > LONGEST_STEP * (1 + np.abs(vector).max()):
+        return None
+    if free.noise and abs(change[-1]) > LONGEST_LOG_NOISE_STEP:
+        return None
+    return free.from_vector(vector + change, like=model)

@@ -13,11 +13,19 @@ from moelib.experts import ExpertFit
 from moelib.labels import label_transform
 from moelib.reduction import reduce_batches, whiten
 from moelib.sphere import random_unit_rows
-from moelib.validation import as_generator, as_matrix, as_vector
+from moelib.validation import as_generator, as_matrix, as_vector, as_weights
 
 
 def learn_experts_spectral(
-    X, y, n_experts, rng, link="identity", noise=None, n_init=10, kind="polynomial"
+    X,
+    y,
+    n_experts,
+    rng,
+    link="identity",
+    noise=None,
+    n_init=10,
+    kind="polynomial",
+    sample_weight=None,
 ):
     """Recover the experts from the third moment, by whitening and the tensor power method.
 
@@ -31,6 +39,7 @@ def learn_experts_spectral(
     noise : float, optional       standard deviation; read off the labels if not given
     n_init : int                  random starts for each expert
     kind : {"polynomial", "optimal", "in-span"}      of the label transforms
+    sample_weight : (n,) array, optional      how often each sample counts
 
     Returns
     -------
@@ -61,9 +70,11 @@ def learn_experts_spectral(
     """
     X, rng = as_matrix(X, "X"), as_generator(rng)
     y = as_vector(y, "y", len(X))
-    reduction = reduce_batches(lambda: [(X, y)], n_experts, link, noise, kind)
+    weights = as_weights(sample_weight, len(y))
+    batch = (X, y) if weights is None else (X, y, weights)
+    reduction = reduce_batches(lambda: [batch], n_experts, link, noise, kind)
     transform = label_transform(3, link, reduction.transforms.noise, kind, dimension=n_experts)
-    moment = third_moment(X, y / reduction.scale, transform, reduction.basis)
+    moment = third_moment(X, y / reduction.scale, transform, reduction.basis, weights)
     tensor = whiten(moment, reduction.eigenvalues)
     directions, history = power_method(tensor, rng, n_init)
     return ExpertFit(
@@ -78,7 +89,7 @@ def learn_experts_spectral(
     )
 
 
-def third_moment(X, y, transform, basis):
+def third_moment(X, y, transform, basis, weights=None):
     r"""The (r, r, r) tensor :math:`\hat E[(Q_3 - \bar Q_3)\, S_3(B^\top x)] / c_3`.
 
     Parameters
@@ -86,6 +97,7 @@ def third_moment(X, y, transform, basis):
     X : (n, d) array,  y : (n,) array
     transform : LabelTransform       of order 3
     basis : (d, r) array             orthonormal columns
+    weights : (n,) array, optional   of mean one
 
     Examples
     --------
@@ -95,7 +107,8 @@ def third_moment(X, y, transform, basis):
     True
     """
     q = transform(y) / transform.c
-    q = (q - q.mean()) / len(q)
+    q = (q - np.average(q, weights=weights)) / len(q)
+    q = q if weights is None else q * weights
     r = basis.shape[1]
     cubic, linear = np.zeros((r * r, r)), np.zeros(r)
     for block in row_blocks(len(X)):

@@ -71,6 +71,48 @@ def as_positive(value, name):
     return float(value)
 
 
+def as_not_negative(value, name):
+    """Return ``value`` as a finite float of at least 0; raise ``ValueError`` otherwise.
+
+    Examples
+    --------
+    >>> as_not_negative(0, "ridge")
+    0.0
+    """
+    if not isinstance(value, numbers.Real) or not np.isfinite(float(value)) or value < 0:
+        raise ValueError(f"{name} must be a finite number of at least 0, got {value!r}")
+    return float(value)
+
+
+def as_probability(value, name):
+    """Return ``value`` as a float strictly between 0 and 1; raise ``ValueError`` otherwise.
+
+    Examples
+    --------
+    >>> as_probability(0.95, "level")
+    0.95
+    """
+    if not isinstance(value, numbers.Real) or not 0 < float(value) < 1:
+        raise ValueError(f"{name} must be a number strictly between 0 and 1, got {value!r}")
+    return float(value)
+
+
+def as_weights(sample_weight, n):
+    """Return sample weights scaled to mean one; ``None``, for equal weights, stays ``None``.
+
+    Examples
+    --------
+    >>> as_weights([1, 3], 2)
+    array([0.5, 1.5])
+    """
+    if sample_weight is None:
+        return None
+    weights = as_vector(sample_weight, "sample_weight", n)
+    if np.any(weights < 0) or not weights.sum() > 0:
+        raise ValueError("sample_weight must not be negative, and not zero everywhere")
+    return weights / weights.mean()
+
+
 def as_generator(rng, name="rng"):
     """Return ``rng`` if it is a ``numpy.random.Generator``; refuse anything else.
 

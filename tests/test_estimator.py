@@ -25,6 +25,7 @@ TOO_FEW = (
 
 def expected_failures(estimator):
     names = ["check_estimators_nan_inf", "check_regressors_no_decision_function"]
+    names += ["check_sample_weight_equivalence_on_dense_data"]
     return dict.fromkeys(names, TOO_FEW)
 
 

@@ -2,7 +2,7 @@
 
 Every cell of a grid has its own seed, so cells can run in any order and in any number of
 processes; each is written as soon as it is finished, so a run that was cut short goes on where it
-stopped; and the file comes out the same, byte for byte, either way. Wall-clock seconds, which no
+stopped; and the file comes out the same, byte for byte, either way. Seconds and memory, which no
 run repeats, go to a file of their own.
 """
 
@@ -22,13 +22,19 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from moelib.experiments.census import CENSUS
+from moelib.experiments.coverage import COVERAGE
 from moelib.experiments.experts import EXPERTS
 from moelib.experiments.failure_map import FAILURE_MAP
+from moelib.experiments.many_experts import MANY_EXPERTS
+from moelib.experiments.race import RACE
 
-EXPERIMENTS = {experiment.name: experiment for experiment in [FAILURE_MAP, CENSUS, EXPERTS]}
+EXPERIMENTS = {
+    experiment.name: experiment
+    for experiment in [FAILURE_MAP, CENSUS, EXPERTS, COVERAGE, RACE, MANY_EXPERTS]
+}
 STORED = Path("book/data")
 PACKAGES = ["numpy", "scipy", "scikit-learn", "torch"]
-SECONDS = "seconds"  # the one column that no run repeats
+UNREPEATABLE = ["seconds", "peak_gb"]  # columns that differ from run to run
 
 
 @dataclass(frozen=True)
@@ -114,9 +120,10 @@ def run_experiment(name, folder, seed=0, jobs=2, cells=None, dask=None, today=No
             pass
     table = pd.concat([pd.read_csv(job.run()) for job in work], ignore_index=True)
     path = folder / f"{name}.csv"
-    _write(table.drop(columns=SECONDS), path, experiment, seed, today)
+    costs = [column for column in UNREPEATABLE if column in table]
+    _write(table.drop(columns=costs), path, experiment, seed, today)
     by = ["cell", "method"]
-    seconds = table.groupby(by, sort=False)[SECONDS].mean().reset_index()
+    seconds = table.groupby(by, sort=False)[costs].mean().reset_index()
     _write(seconds, folder / f"{name}-seconds.csv", experiment, seed, today)
     for job in work:
         job.run().unlink()

@@ -1,0 +1,94 @@
+"""Do the intervals cover? Fits of many simulated data sets against the truth.
+
+A cell is a design and a way to fit it. Every parameter of every fit is asked whether its interval
+at the usual levels contains the truth.
+"""
+
+import time
+import warnings
+
+import numpy as np
+
+from moelib.estimator import MixtureOfExperts
+from moelib.experiments.grid import Experiment
+from moelib.metrics import match_experts, regressor_error
+from moelib.model import standard_model
+from moelib.summary import parameter_table
+
+DATA_SETS = 400
+LEVELS = (0.5, 0.8, 0.9, 0.95, 0.99)
+FITS: dict[str, dict] = {
+    "two-loss": dict(method="two-loss"),
+    "em": dict(method="em", n_init=3),
+}
+FOUND = 0.1  # a fit with a larger error of the experts is at another maximum
+
+
+def make_grid():
+    """All cells."""
+    base = dict(d=5, k=2)
+    return [
+        dict(fit="two-loss", **base, n=5000, noise=0.05),
+        dict(fit="em", **base, n=5000, noise=0.05),
+        dict(fit="em", **base, n=5000, noise=0.5),
+        dict(fit="em", **base, n=5000, noise=1.0),
+        dict(fit="em", **base, n=500, noise=0.05),
+        dict(fit="em", **base, n=500, noise=0.5),
+        dict(fit="em", **base, n=500, noise=1.0),
+    ]
+
+
+def run_cell(cell, seed):
+    """A row for every data set and part of the parameters (experts, gates, noise).
+
+    Columns: ``found``, whether the fit is near the truth; ``square``, mean square of the
+    standardised errors; ``hits_50`` .. ``hits_99``, how many of the ``parameters`` are in their
+    intervals.
+    """
+    model = standard_model(cell["d"], cell["k"], cell["noise"])
+    rows = []
+    for data, data_seed in enumerate(seed.spawn(DATA_SETS)):
+        sample_seed, fit_seed = data_seed.spawn(2)
+        X, y = model.sample(cell["n"], np.random.default_rng(sample_seed))
+        settings = FITS[cell["fit"]] | {"random_state": np.random.default_rng(fit_seed)}
+        begin = time.process_time()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # odd fits show in the rows
+            fit = MixtureOfExperts(cell["k"], **settings).fit(X, y)
+        seconds = time.process_time() - begin
+        rows += [{"data": data} | row | {"seconds": seconds} for row in judge(fit, model)]
+    return rows
+
+
+def judge(fit, model):
+    """Rows for one fit: experts, gates and noise, each against the truth."""
+    order, _ = match_experts(fit.experts_, model.experts)
+    gates = np.vstack([model.gates, np.zeros(model.n_features)])
+    back = np.argsort(order)  # the truth in the order of the fit
+    truth = {
+        "expert": model.experts[back].ravel(),
+        "gate": (gates[back] - gates[back[-1]])[:-1].ravel(),
+        "noise": np.array([model.noise]),
+    }
+    tables = {p: parameter_table(fit.model_, fit.standard_errors_, level=p) for p in LEVELS}
+    found = regressor_error(fit.experts_, model.experts) < FOUND
+    for part, goal in truth.items():
+        rows = {p: table.loc[[part]] for p, table in tables.items()}
+        some = rows[LEVELS[0]]
+        yield {
+            "method": part,
+            "found": found,
+            "parameters": len(goal),
+            "square": float(np.mean(((some["estimate"] - goal) / some["s.e."]) ** 2)),
+        } | {
+            f"hits_{100 * p:.0f}": int(np.sum((row["low"] <= goal) & (goal <= row["high"])))
+            for p, row in rows.items()
+        }
+
+
+COVERAGE = Experiment(
+    name="coverage",
+    description=f"How often intervals cover the truth: {DATA_SETS} data sets a cell.",
+    grid=make_grid(),
+    run=run_cell,
+)

@@ -1,0 +1,114 @@
+"""The race: every method of the library on the same data, from the same number of starts.
+
+A cell is one design. On each of its data sets every method runs from ``STARTS`` random starts, one
+at a time; processor seconds go to the file of seconds. What a method reaches with equal starts, or
+within a budget of seconds, is computed from these rows afterwards.
+"""
+
+import time
+import warnings
+
+import numpy as np
+
+from moelib.estimator import MixtureOfExperts
+from moelib.experiments.grid import Experiment
+from moelib.metrics import gate_error, match_experts, regressor_error
+from moelib.model import standard_model
+
+DATA_SETS = 5
+STARTS = 3
+BASE = dict(k=3, d=10, n=4000, noise=0.05, gate_norm=1.0, rho=0.0, link="identity")
+
+# every method in its best fair setting; EM with a known noise is told the true one
+METHODS: dict[str, dict] = {
+    "two-loss": dict(method="two-loss"),
+    "two-loss, in-span": dict(method="two-loss", transforms="in-span"),
+    "spectral": dict(method="spectral"),
+    "l4-sgd": dict(method="l4-sgd"),
+    "em": dict(method="em", max_iter=300),
+    "em, frozen noise": dict(method="em", max_iter=300, noise="true"),
+    "gradient-em": dict(method="gradient-em", max_iter=500),
+    "likelihood": dict(method="likelihood", max_iter=400),
+    "least-squares": dict(method="least-squares", refine=False, max_iter=300),
+}
+
+
+def make_grid():
+    """All cells: the base design, and what makes it easier or harder."""
+    changes: list[dict] = [
+        dict(k=2, d=6),
+        dict(),
+        dict(n=1000),
+        dict(noise=1.0),
+        dict(rho=0.3),
+        dict(link="relu"),
+        dict(link="tanh"),
+        dict(k=5, n=10_000),
+    ]
+    return [BASE | change for change in changes]
+
+
+def sample(cell, rng):
+    """A model, and n samples whose inputs have correlation ``rho`` with each other."""
+    k, d = cell["k"], cell["d"]
+    model = standard_model(d, k, cell["noise"], cell["gate_norm"], cell["link"])
+    root = np.linalg.cholesky((1 - cell["rho"]) * np.eye(d) + cell["rho"])
+    X = rng.standard_normal((cell["n"], d)) @ root.T
+    return model, X, model.sample_labels(X, rng)[0]
+
+
+def run_cell(cell, seed):
+    """A row for every data set, method and start.
+
+    Columns: ``e_reg``, ``e_gate``; ``objective``, what the method itself optimises and judges its
+    starts by, larger is better; ``log_density`` per sample; ``converged``.
+    """
+    rows = []
+    for data, data_seed in enumerate(seed.spawn(DATA_SETS)):
+        sample_seed, *start_seeds = data_seed.spawn(1 + STARTS)
+        model, X, y = sample(cell, np.random.default_rng(sample_seed))
+        for method in METHODS:
+            for start, start_seed in enumerate(start_seeds):
+                rng = np.random.default_rng(start_seed)
+                fit, seconds = fit_once(model, X, y, method, rng)
+                order, _ = match_experts(fit.experts_, model.experts)
+                log_density = fit.log_likelihood_ / len(y)
+                blind = method == "least-squares"
+                rows.append(
+                    {
+                        "data": data,
+                        "method": method,
+                        "start": start,
+                        "e_reg": regressor_error(fit.experts_, model.experts),
+                        "e_gate": gate_error(fit.gates_, model.gates, order),
+                        "objective": -fit.history_[method][-1] if blind else log_density,
+                        "log_density": log_density,
+                        "converged": fit.converged_,
+                        "seconds": seconds,
+                    }
+                )
+    return rows
+
+
+def fit_once(model, X, y, method, rng):
+    """One fit from one start, and its processor seconds."""
+    settings = dict(METHODS[method])
+    if settings.get("noise") == "true":
+        settings["noise"] = model.noise
+    estimator = MixtureOfExperts(model.n_experts, link=model.link, random_state=rng, **settings)
+    begin = time.process_time()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # stops and odd samples are in the rows
+        fit = estimator.fit(X, y)
+    return fit, time.process_time() - begin
+
+
+RACE = Experiment(
+    name="race",
+    description=(
+        f"Every method on the same data: {DATA_SETS} data sets a cell, {STARTS} single starts a "
+        "data set."
+    ),
+    grid=make_grid(),
+    run=run_cell,
+)

@@ -1,0 +1,116 @@
+"""The table that a statistician expects: estimates, standard errors, z and intervals."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from moelib.parameters import FreeParameters
+from moelib.validation import as_probability
+
+COLUMNS = ["part", "row", "term"]
+
+
+@dataclass(frozen=True, eq=False)
+class Summary:
+    """A fit at a glance; prints as text, shows as a table in a notebook.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame      a row for each learned parameter, with an index of part
+                                  (``"expert"``, ``"gate"``, ``"noise"``), row (numbered from 1)
+                                  and term; columns ``estimate``, ``s.e.``, ``z``, ``low``, ``high``
+    facts : dict                  what stands above the table: method, numbers, criteria
+    level : float                 of the intervals
+    """
+
+    table: pd.DataFrame
+    facts: dict
+    level: float
+
+    def __str__(self):
+        head = "\n".join(f"{name + ':':<18}{value}" for name, value in self.facts.items())
+        body = self.table.to_string(float_format="%.4g", na_rep="")
+        return f"{head}\n\n{body}\n\n{self.note}"
+
+    __repr__ = __str__
+
+    @property
+    def note(self):
+        """What the columns mean, in one line."""
+        return (
+            f"z: estimate over s.e.; {self.level:.0%} intervals, for the noise on a log scale; "
+            "gates are relative to the last expert"
+        )
+
+    def _repr_html_(self):
+        head = " &middot; ".join(f"{name}: {value}" for name, value in self.facts.items())
+        body = self.table.to_html(float_format="%.4g", na_rep="")
+        return f"<p>{head}</p>{body}<p>{self.note}</p>"
+
+
+def parameter_table(model, errors, free=FreeParameters(), names=None, level=0.95):
+    r"""Estimates, standard errors, z and Wald intervals of all learned parameters.
+
+    The interval of an expert's or a gate's parameter is :math:`\hat\theta \pm z_{1 - \alpha/2}\,
+    \mathrm{s.e.}`. That of the noise, which is positive, is
+    :math:`\hat\sigma \exp(\pm z_{1 - \alpha/2}\, \mathrm{s.e.} / \hat\sigma)`; z, a test against
+    zero, is left out there.
+
+    Parameters
+    ----------
+    model : GatedModel             at a maximum of the likelihood
+    errors : StandardErrors        of :func:`moelib.standard_errors`
+    free : FreeParameters
+    names : list of str, optional  of the inputs; x1, x2, ... if not given
+    level : float                  coverage of the intervals, between 0 and 1
+
+    Returns
+    -------
+    pandas.DataFrame               see :class:`Summary`
+
+    Examples
+    --------
+    >>> from moelib import standard_errors, standard_model
+    >>> model = standard_model(d=4, n_experts=2)
+    >>> X, y = model.sample(1000, np.random.default_rng(0))
+    >>> table = parameter_table(model, standard_errors(model, X, y))
+    >>> list(table.loc[("expert", "1", "x1")].round(2).to_dict())
+    ['estimate', 's.e.', 'z', 'low', 'high']
+
+    References
+    ----------
+    Taught in: "The whole pipeline".
+    """
+    level = as_probability(level, "level")
+    k, d = model.experts.shape
+    names = [f"x{j + 1}" for j in range(d)] if names is None else [str(name) for name in names]
+    terms = [*names, *["intercept"] * free.intercepts]
+    gate_terms = [*names * free.gate_slopes, *["intercept"] * free.gate_intercepts]
+    index = [("expert", str(i + 1), term) for i in range(k) for term in terms]
+    index += [("gate", str(i + 1), term) for i in range(k - 1) for term in gate_terms]
+    index += [("noise", "", "")] * free.noise
+    estimate = free.vector(model)
+    error = np.sqrt(np.diag(errors.covariance))
+    error[_undetermined(errors, free)] = np.inf
+    margin = norm.ppf((1 + level) / 2) * error
+    low, high = estimate - margin, estimate + margin
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z = estimate / error
+    if free.noise:  # the last entry is on a log scale
+        estimate[-1], low[-1], high[-1] = np.exp([estimate[-1], low[-1], high[-1]])
+        error[-1], z[-1] = error[-1] * estimate[-1], np.nan
+    return pd.DataFrame(
+        {"estimate": estimate, "s.e.": error, "z": z, "low": low, "high": high},
+        index=pd.MultiIndex.from_tuples(index, names=COLUMNS),
+    )
+
+
+def _undetermined(errors, free):
+    """Where a standard error is infinite, in the order of ``FreeParameters.vector``."""
+    experts = [errors.experts] + [errors.expert_intercepts[:, None]] * free.intercepts
+    gates = [errors.gates] * free.gate_slopes
+    gates += [errors.gate_intercepts[:, None]] * free.gate_intercepts
+    noise = np.full(int(free.noise), errors.noise)
+    return np.isinf(np.concatenate([np.hstack(experts).ravel(), np.hstack(gates).ravel(), noise]))
