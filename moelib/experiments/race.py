@@ -15,7 +15,7 @@ from moelib.experiments.grid import Experiment
 from moelib.metrics import gate_error, match_experts, regressor_error
 from moelib.model import standard_model
 
-DATA_SETS = 5
+DATA_SETS = 3
 STARTS = 3
 BASE = dict(k=3, d=10, n=4000, noise=0.05, gate_norm=1.0, rho=0.0, link="identity")
 
@@ -42,8 +42,8 @@ def make_grid():
         dict(noise=1.0),
         dict(rho=0.3),
         dict(link="relu"),
-        dict(link="tanh"),
         dict(k=5, n=10_000),
+        dict(k=8, d=16, n=8000),
     ]
     return [BASE | change for change in changes]
 
