@@ -45,7 +45,7 @@ def find_degeneracies(model, X, y, free=FreeParameters(), covariance=None, sampl
     >>> X = np.linspace(-1, 1, 20)[:, None]
     >>> model = GatedModel([[1.0], [-1.0]], [[5000.0]], 0.1)
     >>> find_degeneracies(model, X, np.abs(X[:, 0]))
-    ['the gate separates expert 1 from expert 2 perfectly: ... pass gate_ridge=0.05 ...']
+    ['the gate separates expert 1 from expert 2 perfectly: ... gate_ridge=0.05 is ...']
 
     References
     ----------
@@ -79,8 +79,8 @@ def _separations(model, X, weights, total, alive):
         yield (
             f"the gate separates {_names(alive[group == 0])} from {_names(alive[group == g])} "
             "perfectly: its steeper copies are no less likely, so the likelihood has no maximum "
-            f"and only where the gate switches is known. For finite gates and standard errors pass "
-            f"gate_ridge={1 / total:.2g} (a standard normal prior on their slopes)"
+            "and only where the gate switches is known. For finite gates and standard errors use a "
+            f"ridge: gate_ridge={1 / total:.2g} is a standard normal prior on their slopes"
         )
 
 

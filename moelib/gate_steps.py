@@ -132,9 +132,10 @@ def _descend(W, direction, gradient, loss):
     """Step along -direction, halved until the loss falls; return the gates and |gradient|."""
     start, slope = loss(W), np.sum(gradient * direction)
     step, norm = 1.0, float(np.linalg.norm(gradient))
+    rounding = np.finfo(float).eps * abs(start)  # near a minimum, where no fall can be seen
     while step > 1e-10:
         candidate = W - step * direction
-        if loss(candidate) <= start - 1e-4 * step * slope:
+        if loss(candidate) <= start - 1e-4 * step * slope + rounding:
             return candidate, norm
         step /= 2
     return W, norm

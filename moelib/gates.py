@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from moelib.degeneracy import find_degeneracies
 from moelib.gate_steps import (
     covariance_hessian,
     em_step,
@@ -23,7 +24,9 @@ from moelib.gate_steps import (
     surrogate_step,
 )
 from moelib.links import as_link
+from moelib.model import GatedModel
 from moelib.validation import (
+    AssumptionWarning,
     ConvergenceWarning,
     as_choice,
     as_matrix,
@@ -60,7 +63,7 @@ class GateFit:
     noise : float             standard deviation, inflated by what the experts get wrong
     history : list of float   the loss after every step, in nats per sample; never increasing
     converged : bool
-    path : (steps + 1, k-1, d) array      the gates after every step, from zero on
+    path : (steps + 1, k-1, d) array      the gates after every step, from the start on
     noises : (steps + 1,) array           the noise after every step
     """
 
@@ -83,6 +86,7 @@ def learn_gates(
     tol=1e-8,
     ridge=0.0,
     sample_weight=None,
+    start=None,
 ):
     """Recover the gates once the experts are known.
 
@@ -105,6 +109,7 @@ def learn_gates(
                        gates. Gates that separate the samples need one: see
                        :func:`moelib.gate_curvature`
     sample_weight : (n,) array, optional      how often each sample counts
+    start : (k-1, d) array, optional          zero, an indifferent gate, if not given
 
     Returns
     -------
@@ -114,6 +119,9 @@ def learn_gates(
     -----
     ConvergenceWarning
         When ``max_iter`` steps were not enough.
+    AssumptionWarning
+        When the gates separate their experts perfectly, or an expert hardly ever fires: see
+        :func:`moelib.find_degeneracies`.
 
     Examples
     --------
@@ -144,6 +152,12 @@ def learn_gates(
     )
     floor = 1e-12 * max(np.mean(y**2), np.finfo(float).tiny)
     W = np.zeros((len(experts) - 1, X.shape[1]))
+    if start is not None:
+        W = as_matrix(start, "start", n_columns=X.shape[1])
+        if len(W) != len(experts) - 1:
+            raise ValueError(
+                f"start must have one row fewer than experts ({len(experts) - 1}), got {len(W)}"
+            )
     log_normals = log_normal_density(squares, variance)
     history, converged = [negative_log_likelihood(W, X, log_normals, weights, ridge)], False
     path, variances = [W], [variance]
@@ -168,4 +182,7 @@ def learn_gates(
             stacklevel=2,
         )
     noises = np.sqrt(variances)
+    model = GatedModel(experts, W, noises[-1], link)
+    for sentence in find_degeneracies(model, X, y, sample_weight=sample_weight):
+        warnings.warn(sentence, AssumptionWarning, stacklevel=2)
     return GateFit(W, float(noises[-1]), history, converged, np.array(path), noises)

@@ -4,8 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from moelib import ConvergenceWarning, gate_error, gate_loss, learn_gates, standard_model
+from moelib import (
+    AssumptionWarning,
+    ConvergenceWarning,
+    gate_error,
+    gate_loss,
+    learn_gates,
+    standard_model,
+)
 from moelib.gates import (
+    em_step,
     gate_gradient,
     gate_hessian,
     log_gate_probabilities,
@@ -75,8 +83,33 @@ def test_learned_noise_takes_up_the_experts_error():
 def test_separable_data_stay_finite():
     X = np.column_stack([np.linspace(-1, 1, 200), np.ones(200)])
     y = np.abs(X[:, 0])
-    fit = learn_gates(X, y, [[1.0, 0.0], [-1.0, 0.0]], noise=0.01)
+    with pytest.warns(AssumptionWarning, match="separates expert 1 from expert 2 perfectly"):
+        fit = learn_gates(X, y, [[1.0, 0.0], [-1.0, 0.0]], noise=0.01)
     assert np.all(np.isfinite(fit.gates))
+
+
+def test_a_start_is_where_the_path_begins_and_twins_need_one():
+    """From zero, gates of equal experts stay equal; from elsewhere they find the better end."""
+    model = standard_model(d=6, noise=0.1)
+    model = GatedModel(model.experts[[0, 0, 1]], 2 * model.gates, model.noise)
+    X, y = model.sample(4000, np.random.default_rng(0))
+    stuck = learn_gates(X, y, model.experts)
+    np.testing.assert_allclose(stuck.gates[0], stuck.gates[1], atol=1e-6)
+    start = np.random.default_rng(1).standard_normal((2, 6))
+    free = learn_gates(X, y, model.experts, start=start)
+    np.testing.assert_array_equal(free.path[0], start)
+    assert free.history[-1] < stuck.history[-1] - 1e-3
+    with pytest.raises(ValueError, match="start must have one row fewer than experts"):
+        learn_gates(X, y, model.experts, start=np.zeros((3, 6)))
+
+
+def test_steps_do_not_stall_in_rounding():
+    """Close to the minimum no fall of the loss can be seen; a step is still taken."""
+    model, X, _y, log_normals, _ = instance(n=2000)
+    W = np.array(model.gates)
+    for _ in range(100):
+        W, norm = em_step(W, X, log_normals)
+    assert norm < 1e-12
 
 
 def test_gates_that_separate_the_samples_do_no_harm():
