@@ -80,7 +80,8 @@ def _separations(model, X, weights, total, alive):
             f"the gate separates {_names(alive[group == 0])} from {_names(alive[group == g])} "
             "perfectly: its steeper copies are no less likely, so the likelihood has no maximum "
             "and only where the gate switches is known. For finite gates and standard errors use a "
-            f"ridge: gate_ridge={1 / total:.2g} is a standard normal prior on their slopes"
+            f"ridge: gate_ridge={1 / total:.2g} is a standard normal prior on their slopes, for "
+            "inputs of unit scale"
         )
 
 
