@@ -19,7 +19,7 @@ DATA_SETS = 3
 STARTS = 3
 BASE = dict(k=3, d=10, n=4000, noise=0.05, gate_norm=1.0, rho=0.0, link="identity")
 
-# every method in its best fair setting; EM with a known noise is told the true one
+# every method with enough iterations to converge; EM with a known noise is told the true one
 METHODS: dict[str, dict] = {
     "two-loss": dict(method="two-loss"),
     "two-loss, in-span": dict(method="two-loss", transforms="in-span"),
