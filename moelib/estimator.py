@@ -89,7 +89,8 @@ class MixtureOfExperts(Report, RegressorMixin, BaseEstimator):
     converged_ : bool
     history_ : dict               stage -> list of its objective: ``"experts"`` (L4), ``"gates"``
                                   (loss per sample), the method's name, and ``"refine"``
-                                  (log-likelihood per sample; squared error for least squares)
+                                  (log-likelihood per sample; squared error for least squares).
+                                  With a ridge, each less or plus its penalty
     path_ : dict                  stage -> list of GatedModel, the models that the history belongs
                                   to; all stages but ``"experts"``
     expert_fit_, gate_fit_        results of the two stages; methods with moments only
@@ -233,7 +234,8 @@ class MixtureOfExperts(Report, RegressorMixin, BaseEstimator):
     def _climb(self, X, y, start, sample_weight):
         free, max_iter = self.free_, self.max_iter
         if self.method == "em":
-            hot = float(np.std(y)) if self.anneal else None
+            spread = float(np.sqrt(np.cov(y, bias=True, aweights=sample_weight)))
+            hot = spread if self.anneal else None
             return expectation_maximization(
                 X, y, start, free, max_iter, self.tol, hot, sample_weight
             )

@@ -16,8 +16,8 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.cluster import KMeans
 
-from moelib.em import m_step
-from moelib.validation import ConvergenceWarning, as_choice
+from moelib.em import m_step, weighted_responsibilities
+from moelib.validation import ConvergenceWarning, as_choice, as_weights
 
 CRITERIA = ["bic", "icl", "aic"]
 SLACK = 1e-6  # nats per sample; a larger model that is worse by more got stuck
@@ -102,7 +102,7 @@ def choose_n_experts(estimator, X, y, n_experts=(2, 3, 4, 5), criterion="bic", s
             )
         smaller = max(fits, default=None)
         if smaller is not None and _nested(fit):
-            least = fits[smaller].log_likelihood_ - SLACK * len(y)
+            least = fits[smaller].log_likelihood_ - SLACK * fit.n_samples_
             if fit.log_likelihood_ < least:
                 warnings.warn(
                     f"{k} experts fitted worse than {smaller}, which they contain: the climb got "
@@ -161,8 +161,11 @@ def with_twin(model, i):
 
 
 def _nested(fit):
-    """Whether models of fewer experts lie inside those of more: the gate has intercepts."""
-    return fit.free_.gate_intercepts
+    """Whether models of fewer experts lie inside those of more, at no cost.
+
+    The gate needs intercepts, and no ridge: twins would pay it twice.
+    """
+    return fit.free_.gate_intercepts and not fit.free_.gate_ridge
 
 
 def _from_twins(fit, smaller, X, y, sample_weight):
@@ -176,8 +179,10 @@ def _from_twins(fit, smaller, X, y, sample_weight):
         twins = with_twin(smaller, i)
         while twins.n_experts < fit.n_experts:
             twins = with_twin(twins, 0)
-        for start in (twins, _divided(twins, X, y, fit.free_)):
-            climber = clone(fit).set_params(method="em", init=start, n_init=1, refine=True)
+        for start in (twins, _divided(twins, X, y, fit.free_, sample_weight)):
+            climber = clone(fit).set_params(
+                method="em", init=start, n_init=1, refine=True, anneal=False
+            )
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
                 climbs.append((climber.fit(X, y, sample_weight), caught))
@@ -187,12 +192,12 @@ def _from_twins(fit, smaller, X, y, sample_weight):
     return best
 
 
-def _divided(twins, X, y, free):
+def _divided(twins, X, y, free, sample_weight):
     """Give the first expert half of what the twins answer, the other half to its twin.
 
     The halves are two clusters of inputs and residuals.
     """
-    r = twins.posterior(X, y)
+    r = weighted_responsibilities(twins.posterior(X, y), as_weights(sample_weight, len(y)))
     residual = (y - twins.expert_means(X)[:, 0]) / twins.noise
     points = np.column_stack([X / np.maximum(X.std(axis=0), np.finfo(float).tiny), residual])
     halves = KMeans(2, n_init=1, random_state=0).fit_predict(points, sample_weight=r[:, 0] + 1e-12)

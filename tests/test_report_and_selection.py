@@ -17,7 +17,7 @@ from moelib import (
     random_start,
     standard_model,
 )
-from moelib.selection import with_twin
+from moelib.selection import _divided, with_twin
 from moelib.spectral import learn_experts_spectral
 
 
@@ -173,8 +173,7 @@ def test_a_twin_changes_nothing(i):
 
 def test_larger_models_are_not_worse_and_the_warning_says_which():
     """One random start, hard data: some climb gets stuck below a smaller model."""
-    exhaust = pd.read_csv("book/data/ethanol_exhaust.csv", comment="#")
-    X, y = exhaust[["Equivalence"]].to_numpy(), exhaust["NO"].to_numpy()
+    X, y = exhaust_data()
     stuck = 0
     for seed in range(4):
         template = MixtureOfExperts(method="em", fit_intercept=True, random_state=seed)
@@ -214,6 +213,38 @@ def test_models_without_gate_intercepts_are_not_nested():
     assert table.loc[3, "log_likelihood"] < table.loc[2, "log_likelihood"] - 100
     assert not table["restarted"].any()
     assert not any(issubclass(w.category, ConvergenceWarning) for w in caught)
+
+
+def exhaust_data():
+    exhaust = pd.read_csv("book/data/ethanol_exhaust.csv", comment="#")
+    return exhaust[["Equivalence"]].to_numpy(), exhaust["NO"].to_numpy()
+
+
+def test_no_nesting_is_claimed_under_a_ridge():
+    """Twins would pay the ridge twice, so a larger model may fit worse: no warning, no restart."""
+    X, y = exhaust_data()
+    template = MixtureOfExperts(
+        method="em", fit_intercept=True, gate_ridge=0.05, random_state=0, tol=1e-6
+    )
+    for seed in range(4):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            found = choose_n_experts(template.set_params(random_state=seed), X, y, (2, 3, 4))
+        assert not found.table["restarted"].any()
+        assert not any("fitted worse" in str(w.message) for w in caught)
+
+
+def test_restarts_do_not_see_samples_of_weight_zero():
+    X, y = exhaust_data()
+    template = MixtureOfExperts(method="em", fit_intercept=True, n_init=3, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AssumptionWarning)
+        fit = template.fit(X, y)
+    twins, outliers = with_twin(fit.model_, 1), np.arange(len(y)) < 5
+    for value in (1e3, -1e3):
+        spoiled = np.where(outliers, value, y)
+        start = _divided(twins, X, spoiled, fit.free_, np.where(outliers, 0.0, 1.0))
+        assert np.abs(start.expert_intercepts).max() < 100 and start.noise < 1
 
 
 def test_selection_that_cannot_be_made():
