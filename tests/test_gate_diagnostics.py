@@ -15,9 +15,11 @@ from moelib import (
     gate_curvature,
     gate_loss,
     learn_gates,
+    maximum_likelihood,
     standard_errors,
     standard_model,
 )
+from moelib.em import penalised
 from moelib.gate_steps import (
     em_step,
     gate_gradient,
@@ -25,6 +27,7 @@ from moelib.gate_steps import (
     log_normal_density,
     negative_log_likelihood,
 )
+from moelib.refine import score_moments
 
 
 def converged_gates(noise, seed=0, n=6000):
@@ -189,6 +192,37 @@ def test_coinciding_experts_are_named_and_different_ones_are_not(seed):
     fit = MixtureOfExperts(3, method="em", n_init=3, random_state=seed).fit(X, y)
     covariance = fit.standard_errors_.covariance
     assert find_degeneracies(fit.model_, X, y, covariance=covariance) == []
+
+
+def test_wald_statistic_is_that_of_the_contrast():
+    twins = GatedModel(np.eye(6)[[0, 0, 1]], np.eye(6)[[3, 4]], 0.3)
+    X, y = twins.sample(4000, np.random.default_rng(0))
+    fit = maximum_likelihood(X, y, twins)
+    covariance = standard_errors(fit.model, X, y).covariance
+    contrast = np.zeros((6, len(covariance)))
+    contrast[:, :6], contrast[:, 6:12] = np.eye(6), -np.eye(6)
+    difference = fit.model.experts[0] - fit.model.experts[1]
+    wald = difference @ np.linalg.solve(contrast @ covariance @ contrast.T, difference)
+    said = find_degeneracies(fit.model, X, y, covariance=covariance)
+    assert [f"Wald statistic {wald:.2g}," in sentence for sentence in said] == [True]
+
+
+def test_score_and_information_with_a_ridge_are_those_of_the_penalised_likelihood():
+    """Finite differences of what EM climbs; the information gains the penalty's curvature."""
+    model = standard_model(d=4, n_experts=2, noise=0.3)
+    X, y = model.sample(200, np.random.default_rng(0))
+    free, plain = FreeParameters(intercepts=True, gate_ridge=0.7), FreeParameters(intercepts=True)
+    theta, steps = free.vector(model), 1e-6 * np.eye(free.count(2, 4))
+
+    def climbed(vector):
+        at = free.from_vector(vector, like=model)
+        return penalised(at.log_density(X, y), at, free)
+
+    slope = [(climbed(theta + e) - climbed(theta - e)) / 2e-6 for e in steps]
+    score, J = score_moments(model, X, y, free)
+    np.testing.assert_allclose(score, slope, atol=1e-6)
+    extra = np.diag(J - score_moments(model, X, y, plain)[1])
+    np.testing.assert_allclose(extra, np.repeat([0, 0.7, 0], [10, 4, 2]), atol=1e-12)
 
 
 def test_ridge_of_a_fit_is_that_of_its_score():

@@ -257,6 +257,17 @@ def test_selection_that_cannot_be_made():
         choose_n_experts(MixtureOfExperts(refine=False), X, y, n_experts=(2,))
 
 
+def test_random_start_sees_repetitions_in_the_weights():
+    _, X, y = data(300)
+    counts = np.where(y > 0.5, 5, 1)
+    settings = dict(fit_intercept=True)
+    weighted = random_start(X, y, 2, np.random.default_rng(0), **settings, sample_weight=counts)
+    X, y = np.repeat(X, counts, axis=0), np.repeat(y, counts)
+    repeated = random_start(X, y, 2, np.random.default_rng(0), **settings)
+    for name in ("experts", "noise", "expert_intercepts"):
+        np.testing.assert_allclose(getattr(weighted, name), getattr(repeated, name), rtol=1e-10)
+
+
 def test_random_start_is_unchanged_by_equal_weights():
     _, X, y = data(300)
     one, two = (

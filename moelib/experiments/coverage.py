@@ -5,11 +5,10 @@ at the usual levels contains the truth.
 """
 
 import time
-import warnings
 
 import numpy as np
 
-from moelib.estimator import MixtureOfExperts
+from moelib.experiments.fits import quiet_fit
 from moelib.experiments.grid import Experiment
 from moelib.metrics import match_experts, regressor_error
 from moelib.model import standard_model
@@ -50,11 +49,8 @@ def run_cell(cell, seed):
     for data, data_seed in enumerate(seed.spawn(DATA_SETS)):
         sample_seed, fit_seed = data_seed.spawn(2)
         X, y = model.sample(cell["n"], np.random.default_rng(sample_seed))
-        settings = FITS[cell["fit"]] | {"random_state": np.random.default_rng(fit_seed)}
         begin = time.process_time()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # odd fits show in the rows
-            fit = MixtureOfExperts(cell["k"], **settings).fit(X, y)
+        fit = quiet_fit(model, X, y, FITS[cell["fit"]], np.random.default_rng(fit_seed))
         seconds = time.process_time() - begin
         rows += [{"data": data} | row | {"seconds": seconds} for row in judge(fit, model)]
     return rows

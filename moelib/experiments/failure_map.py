@@ -5,11 +5,10 @@ A cell is one design. It has ``DATA_SETS`` data sets, and on each every method r
 """
 
 import time
-import warnings
 
 import numpy as np
 
-from moelib.estimator import MixtureOfExperts
+from moelib.experiments.fits import quiet_fit
 from moelib.experiments.grid import Experiment
 from moelib.metrics import gate_error, match_experts, regressor_error
 from moelib.model import GatedModel
@@ -95,21 +94,15 @@ def run_cell(cell, seed):
 
 def run_fit(model, X, y, method, rng):
     """One fit from one start, as a row: errors, the method's objective, iterations, seconds."""
-    settings = dict(METHODS[method])
-    if settings.get("noise") == "true":
-        settings["noise"] = model.noise
-    estimator = MixtureOfExperts(model.n_experts, link=model.link, random_state=rng, **settings)
     begin = time.perf_counter()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # stops and odd samples are in the rows
-        try:
-            fit = estimator.fit(X, y)
-        except ValueError:  # fewer samples than parameters
-            return dict.fromkeys(["e_reg", "e_gate", "objective", "log_density"], np.nan) | {
-                "iterations": 0,
-                "converged": False,
-                "seconds": np.nan,
-            }
+    try:
+        fit = quiet_fit(model, X, y, METHODS[method], rng)
+    except ValueError:  # fewer samples than parameters
+        return dict.fromkeys(["e_reg", "e_gate", "objective", "log_density"], np.nan) | {
+            "iterations": 0,
+            "converged": False,
+            "seconds": np.nan,
+        }
     seconds = time.perf_counter() - begin
     permutation, _ = match_experts(fit.experts_, model.experts)
     return {

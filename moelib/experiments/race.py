@@ -6,11 +6,10 @@ within a budget of seconds, is computed from these rows afterwards.
 """
 
 import time
-import warnings
 
 import numpy as np
 
-from moelib.estimator import MixtureOfExperts
+from moelib.experiments.fits import quiet_fit
 from moelib.experiments.grid import Experiment
 from moelib.metrics import gate_error, match_experts, regressor_error
 from moelib.model import standard_model
@@ -92,14 +91,8 @@ def run_cell(cell, seed):
 
 def fit_once(model, X, y, method, rng):
     """One fit from one start, and its processor seconds."""
-    settings = dict(METHODS[method])
-    if settings.get("noise") == "true":
-        settings["noise"] = model.noise
-    estimator = MixtureOfExperts(model.n_experts, link=model.link, random_state=rng, **settings)
     begin = time.process_time()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # stops and odd samples are in the rows
-        fit = estimator.fit(X, y)
+    fit = quiet_fit(model, X, y, METHODS[method], rng)
     return fit, time.process_time() - begin
 
 
