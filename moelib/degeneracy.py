@@ -18,8 +18,8 @@ def find_degeneracies(model, X, y, free=FreeParameters(), covariance=None, sampl
       it has parameters.
     - Two groups of experts are *separated perfectly* if the expected number of samples in doubt
       between them, the sum of :math:`p_i p_{i'}` over samples and pairs across, is below
-      ``IN_DOUBT``. Gates can then grow without bound at no cost, and no maximum of the likelihood
-      exists.
+      ``IN_DOUBT``. The fitted gate can then grow at hardly any cost, and the likelihood may have no
+      maximum.
     - Two experts *coincide* if the data hardly tell them apart: the Wald statistic of their
       difference is below what BIC charges for an expert, its number of parameters times
       :math:`\log n`. (A test at 95 % would not do: a superfluous expert has searched the samples
@@ -78,10 +78,10 @@ def _separations(model, X, weights, total, alive):
     for g in range(1, n_groups):
         yield (
             f"the gate separates {_names(alive[group == 0])} from {_names(alive[group == g])} "
-            "perfectly: its steeper copies are no less likely, so the likelihood has no maximum "
-            "and only where the gate switches is known. For finite gates and standard errors use a "
-            f"ridge: gate_ridge={1 / total:.2g} is a standard normal prior on their slopes, for "
-            "inputs of unit scale"
+            "perfectly: steeper copies of it are hardly less likely, so its size is not "
+            "determined, only where it switches. For finite gates and standard errors use a ridge: "
+            f"gate_ridge={1 / total:.2g} is a standard normal prior on their slopes, for inputs of "
+            "unit scale"
         )
 
 
