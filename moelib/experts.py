@@ -82,6 +82,8 @@ def learn_experts(
     kind="polynomial",
     truncate=None,
     sample_weight=None,
+    n_blocks=1,
+    control=False,
 ):
     """Recover the experts' directions with the loss L4.
 
@@ -100,6 +102,9 @@ def learn_experts(
     truncate : float, optional            shorten the tails, see :class:`moelib.Moments`
     sample_weight : (n,) array, optional      how often each sample counts; the weighted inputs
                                               have to be standard normal
+    n_blocks : int                median of the moments of so many blocks, see
+                                  :class:`moelib.Moments`
+    control : bool                control variates for the fourth moment, as there
 
     Returns
     -------
@@ -129,7 +134,18 @@ def learn_experts(
     weights = as_weights(sample_weight, len(y))
     batch = (X, y) if weights is None else (X, y, weights)
     return learn_experts_from_batches(
-        lambda: [batch], n_experts, rng, link, noise, mu, n_init, solver, kind, truncate
+        lambda: [batch],
+        n_experts,
+        rng,
+        link,
+        noise,
+        mu,
+        n_init,
+        solver,
+        kind,
+        truncate,
+        n_blocks,
+        control,
     )
 
 
@@ -144,6 +160,8 @@ def learn_experts_from_batches(
     solver="lbfgs",
     kind="polynomial",
     truncate=None,
+    n_blocks=1,
+    control=False,
 ):
     """Recover the experts from data that need not fit in memory.
 
@@ -151,7 +169,7 @@ def learn_experts_from_batches(
     ----------
     batches : callable            each call returns an iterable over the same batches (X, y) or
                                   (X, y, sample_weight); it is called three times, once per pass
-    n_experts, rng, link, noise, mu, n_init, solver, kind, truncate
+    n_experts, rng, link, noise, mu, n_init, solver, kind, truncate, n_blocks, control
         As in :func:`learn_experts`.
 
     Returns
@@ -160,8 +178,14 @@ def learn_experts_from_batches(
     """
     rng, mu = as_generator(rng), check_mu(mu)
     as_choice(solver, "solver", ["lbfgs", "gradient"])
-    reduction = reduce_batches(batches, n_experts, link, noise, kind, truncate)
-    fourth = Moments(reduction.transforms, reduction.basis, truncate=truncate)
+    reduction = reduce_batches(batches, n_experts, link, noise, kind, truncate, n_blocks)
+    fourth = Moments(
+        reduction.transforms,
+        reduction.basis,
+        truncate=truncate,
+        n_blocks=n_blocks,
+        control=control,
+    )
     for X, y, *weights in batches():
         fourth.update(X, y / reduction.scale, *weights)
     tensor = whiten(fourth.fourth_moment, reduction.eigenvalues)

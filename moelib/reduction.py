@@ -56,7 +56,13 @@ class Reduction:
 
 
 def reduce_batches(
-    batches, n_experts, link="identity", noise=None, kind="polynomial", truncate=None
+    batches,
+    n_experts,
+    link="identity",
+    noise=None,
+    kind="polynomial",
+    truncate=None,
+    n_blocks=1,
 ):
     """Find the span of the experts in two passes over the data.
 
@@ -68,7 +74,8 @@ def reduce_batches(
     link : str, callable or Link
     noise : float, optional       standard deviation; read off the labels if not given
     kind : {"polynomial", "optimal", "in-span"}      see :func:`moelib.label_transform`
-    truncate : float, optional            see :class:`moelib.Moments`
+    truncate : float, optional            see :class:`moelib.Moments`, as for ``n_blocks``
+    n_blocks : int
 
     Returns
     -------
@@ -96,7 +103,8 @@ def reduce_batches(
     link = as_link(link)
     scale, mean, noise = _label_statistics(batches, link, noise, kind)
     transforms = label_transforms(link, noise, kind, dimension=n_experts)
-    second, first = Moments(transforms, fourth=False, truncate=truncate), np.zeros(1)
+    second = Moments(transforms, fourth=False, truncate=truncate, n_blocks=n_blocks)
+    first = np.zeros(1)
     for X, y, *weights in batches():
         second.update(X, y / scale, *weights)
         first = first + X.T @ np.prod([y - mean, *weights], axis=0)

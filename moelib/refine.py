@@ -1,13 +1,7 @@
 r"""Maximum likelihood of all parameters at once, and their standard errors.
 
-The score of a sample, the gradient of its log-density in :math:`(A, W, \log\sigma)`, is closed
-form: with posterior r, prior p, residuals :math:`e_i = y - g(\langle a_i, x\rangle)`,
-
-.. math:: \partial_{a_i} = \frac{r_i e_i g'_i}{\sigma^2} x, \quad
-          \partial_{w_i} = (r_i - p_i) x, \quad
-          \partial_{\log\sigma} = \sum_i r_i \frac{e_i^2}{\sigma^2} - 1 .
-
-The mean outer product J of the scores estimates the Fisher information. Scoring steps
+With the score of every sample, see :mod:`moelib.scores`, the mean outer product J of the scores
+estimates the Fisher information. Scoring steps
 :math:`\theta \leftarrow \theta + J^{-1} \hat E[\text{score}]` climb to the maximum, and
 :math:`(n J)^{-1}` is the covariance of the estimate there.
 """
@@ -18,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
-from moelib.blocks import row_blocks
 from moelib.em import NOISE_FLOOR, EMFit, expectation_maximization, penalised
 from moelib.parameters import FreeParameters
+from moelib.scores import mean_score, score_moments, scores
 from moelib.validation import (
     AssumptionWarning,
     ConvergenceWarning,
@@ -28,6 +22,16 @@ from moelib.validation import (
     as_vector,
     as_weights,
 )
+
+__all__ = [
+    "StandardErrors",
+    "maximum_likelihood",
+    "mean_score",
+    "score_moments",
+    "scores",
+    "scoring_step",
+    "standard_errors",
+]
 
 LONGEST_STEP = 1e6  # of a scoring step, relative to the parameters
 LONGEST_LOG_NOISE_STEP = 2.0
@@ -147,6 +151,11 @@ def standard_errors(model, X, y, free=FreeParameters(), sample_weight=None):
     weights = as_weights(sample_weight, len(X))
     _, J = score_moments(model, X, y, free, weights)
     n = len(X) if sample_weight is None else np.sum(sample_weight)
+    return errors_from_information(model, J, n, free)
+
+
+def errors_from_information(model, J, n, free):
+    """Standard errors of n samples from the information J (q, q) of one; warns if singular."""
     values, vectors = np.linalg.eigh(J)
     regular = values > 1e-12 * values[-1]
     covariance = (vectors[:, regular] / values[regular]) @ vectors[:, regular].T / n
@@ -159,8 +168,13 @@ def standard_errors(model, X, y, free=FreeParameters(), sample_weight=None):
             "parameters are not determined by these data and have infinite standard error: a gate "
             "may separate its experts perfectly, inputs may repeat each other, or experts coincide",
             AssumptionWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
+    return in_shapes(model, variance, covariance, free)
+
+
+def in_shapes(model, variance, covariance, free):
+    """Standard errors in the shapes of the parameters, from variances (q,) in one vector."""
     k, d = model.experts.shape
     experts, gates, log_noise = free.blocks(np.sqrt(variance), k, d)
     return StandardErrors(
@@ -173,55 +187,39 @@ def standard_errors(model, X, y, free=FreeParameters(), sample_weight=None):
     )
 
 
-def mean_score(model, X, y, free=FreeParameters()):
-    """Gradient of the log-likelihood per sample in (A, W, log noise), flattened in that order."""
-    return score_moments(model, X, y, free)[0]
-
-
-def score_moments(model, X, y, free=FreeParameters(), weights=None):
-    """Mean score and mean outer product of scores, in blocks of rows; with the ridge's part.
+def scoring_step(model, X, y, free=FreeParameters(), sample_weight=None):
+    r"""One step :math:`\theta + J^{-1} \hat E[\text{score}]`, with no search along it.
 
     Parameters
     ----------
-    model : GatedModel
+    model : GatedModel         an estimate, for instance what the two losses found
     X : (n, d) array,  y : (n,) array
-    free : FreeParameters
-    weights : (n,) array, optional      of mean one
+    free : FreeParameters      what is learned
+    sample_weight : (n,) array, optional
 
     Returns
     -------
-    score : (q,) array,  J : (q, q) array
-        Parameters in the order experts, gates, log noise; each row of experts and gates ends with
-        its intercept if there is one.
+    GatedModel                 halved steps are tried only where the full one would leave all bounds
+
+    Examples
+    --------
+    >>> from moelib import standard_model
+    >>> model = standard_model(d=5, n_experts=2, noise=0.5)
+    >>> X, y = model.sample(20_000, np.random.default_rng(0))
+    >>> moved = scoring_step(model, X, y)
+    >>> float(moved.log_density(X, y).sum()) > float(model.log_density(X, y).sum())
+    True
+
+    References
+    ----------
+    Taught in: "The best possible".
     """
-    score, J = 0.0, 0.0
-    for block in row_blocks(len(X)):
-        S = scores(model, X[block], y[block], free)
-        weighted = S if weights is None else S * weights[block, None]
-        score, J = score + weighted.sum(axis=0), J + weighted.T @ S
-    k, d = model.experts.shape
-    curvature = np.zeros(free.count(k, d))
-    free.blocks(curvature, k, d)[1][:] = free.ridge(d)
-    return score / len(X) - curvature * free.vector(model), J / len(X) + np.diag(curvature)
-
-
-def scores(model, X, y, free=FreeParameters()):
-    """Score of every sample, (n, q); see :func:`score_moments` for the order."""
-    r, p = model.posterior(X, y), model.gate_probabilities(X)
-    residual = y[:, None] - model.expert_means(X)
-    slope = model.link.derivative(X @ model.experts.T + model.expert_intercepts)
-    expert_weight = r * residual * slope / model.noise**2
-    gate_weight = (r - p)[:, :-1]
-    parts = [
-        (weight[:, :, None] * design[:, None, :]).reshape(len(X), -1)
-        for weight, design in (
-            (expert_weight, free.expert_design(X)),
-            (gate_weight, free.gate_design(X)),
-        )
-    ]
-    if free.noise:
-        parts.append(np.sum(r * residual**2, axis=1, keepdims=True) / model.noise**2 - 1)
-    return np.hstack(parts)
+    score, J = score_moments(model, X, y, free, as_weights(sample_weight, len(y)))
+    direction = _scoring_direction(J, score)
+    step, moved = 1.0, None
+    while moved is None:
+        moved, step = _moved(model, step * direction, free), step / 2
+    return moved
 
 
 def _scoring_direction(J, score):

@@ -23,14 +23,27 @@ from tqdm import tqdm
 
 from moelib.experiments.census import CENSUS
 from moelib.experiments.coverage import COVERAGE
+from moelib.experiments.efficiency import EFFICIENCY
 from moelib.experiments.experts import EXPERTS
 from moelib.experiments.failure_map import FAILURE_MAP
 from moelib.experiments.many_experts import MANY_EXPERTS
 from moelib.experiments.race import RACE
+from moelib.experiments.samples import SAMPLES
+from moelib.experiments.tails import TAILS
 
 EXPERIMENTS = {
     experiment.name: experiment
-    for experiment in [FAILURE_MAP, CENSUS, EXPERTS, COVERAGE, RACE, MANY_EXPERTS]
+    for experiment in [
+        FAILURE_MAP,
+        CENSUS,
+        EXPERTS,
+        COVERAGE,
+        RACE,
+        MANY_EXPERTS,
+        TAILS,
+        SAMPLES,
+        EFFICIENCY,
+    ]
 }
 STORED = Path("book/data")
 PACKAGES = ["numpy", "scipy", "scikit-learn", "torch"]

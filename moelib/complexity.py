@@ -1,0 +1,293 @@
+r"""How many samples are enough: the theorem's number, and a measured one.
+
+The theorem follows the truncated, reduced two-loss estimator step by step. Each step has its bound:
+moments (:mod:`moelib.concentration`), the span (Davis and Kahan), whitening, the minimum of L4, the
+way back to the experts, their signs, and the gates by strong convexity. All constants are explicit,
+so the bound is a number, and so is the n at which it falls below what was asked for.
+"""
+
+import warnings
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from tqdm import tqdm
+
+from moelib.concentration import moment_bound
+from moelib.experts import learn_experts
+from moelib.fisher import fisher_information
+from moelib.gates import learn_gates
+from moelib.labels import label_moment, label_transforms
+from moelib.metrics import match_experts
+from moelib.parameters import FreeParameters
+from moelib.quadrature import gaussian_rule, mean_slope
+from moelib.validation import as_choice, as_generator, as_positive, as_probability
+
+THIRD_MOMENT = (8 / np.pi) ** 0.5  # E|Z|^3
+MOST_SAMPLES = 1e100
+
+
+class TwoLossBound:
+    r"""The theorem for one model: what n samples in each part of the data guarantee.
+
+    Parameters
+    ----------
+    model : GatedModel        the truth, which has to meet (G), (U), (O) and (V)
+    mu : float                weight of the diagonal term of L4
+    kind : {"polynomial", "optimal"}          of the label transforms, made for the true noise
+
+    Attributes
+    ----------
+    shares : (k,) array       :math:`\pi_i`
+    spectrum : (k,) array     eigenvalues of :math:`M = \sum_i \pi_i a_i a_i^\top`, largest first
+    second, fourth : MomentBound
+    curvature : float         least eigenvalue of the Fisher information of the gates
+
+    References
+    ----------
+    Taught in: "A sample-complexity theorem".
+
+    Examples
+    --------
+    >>> from moelib import standard_model
+    >>> bound = TwoLossBound(standard_model(d=5, n_experts=2))
+    >>> bound.experts(1e12, delta=0.1) < 0.01
+    True
+    >>> bound.experts(1e4, delta=0.1)  # too few samples for any guarantee
+    inf
+    """
+
+    def __init__(self, model, mu=0.5, kind="polynomial"):
+        as_choice(kind, "kind", ["polynomial", "optimal"])
+        self.model, self.mu = model, mu
+        self.shares = expert_shares(model)
+        M = (model.experts.T * self.shares) @ model.experts
+        k = model.n_experts
+        self.spectrum = np.linalg.eigvalsh(M)[::-1][:k]
+        transforms = label_transforms(model.link, model.noise, kind, dimension=k)
+        self.second = moment_bound(transforms.q2, model.n_features, model.link, model.noise)
+        self.fourth = moment_bound(transforms.q4, k, model.link, model.noise)
+
+    @property
+    def curvature(self):
+        return _gate_information(self.model)
+
+    def steps(self, n, delta):
+        """The bound of every step on the way to the experts, from n samples for each moment.
+
+        Returns
+        -------
+        dict         ``second``, ``fourth``: errors of the moments; ``span``: sine of the angle
+                     between the spans; ``whitening``; ``tensor``: error of the whitened tensor, and
+                     ``room``, what the landscape allows; ``rotation`` (k,): sines between v_i and
+                     u_i; ``experts`` (k,): sines between experts. ``inf`` where a condition fails
+        """
+        model, mu, shares = self.model, self.mu, self.shares
+        k = model.n_experts
+        e2, e4 = self.second.error(n, delta / 2), self.fourth.error(n, delta / 2)
+        room = mu / (4 * k * (k - 1) * (k - 1 + mu) * shares.max())
+        found = {"second": e2, "fourth": e4, "room": room}
+        names = ("span", "whitening", "tensor")
+        nothing = np.full(k, np.inf)
+        least = self.spectrum[-1] - e2
+        if e2 >= self.spectrum[-1] / 2:
+            return found | dict.fromkeys(names, np.inf) | dict(rotation=nothing, experts=nothing)
+        span = e2 / least
+        tensor = ((1 + span) ** 4 - 1) / shares.min() + e4 / least**2
+        found |= {"span": span, "whitening": span, "tensor": tensor}
+        if tensor > room:
+            return found | dict(rotation=nothing, experts=nothing)
+        stiffness = 1 / shares + mu / shares[:, None]  # row i, column m: lambda_m + mu lambda_i
+        others = ~np.eye(k, dtype=bool)
+        inverse = np.where(others, 1 / stiffness, 0)
+        rotation = 2.31 * (k - 1 + mu) * tensor * np.sqrt(np.sum(inverse**2, axis=1))
+        stretch = np.sqrt((self.spectrum[0] + e2) / shares)
+        return found | {
+            "rotation": rotation,
+            "experts": span + stretch * (span + 1.04 * rotation),
+        }
+
+    def experts(self, n, delta):
+        """Largest sine between an expert and its estimate, from n samples for each moment."""
+        return float(self.steps(n, delta)["experts"].max())
+
+    def gates(self, n, delta):
+        """Length of the error of all gates, from n samples for each moment and n for the gates."""
+        sine = self.experts(n, delta / 2)
+        if sine > 0.5 or not self._signs_are_right(1.04 * sine, n, delta / 12):
+            return np.inf
+        return self.gates_given(1.04 * sine, n, 5 * delta / 12)
+
+    def gates_given(self, error, n, delta):
+        """The same for experts that are off by at most ``error``, whatever they were found from."""
+        model, log = self.model, np.log(5 / delta)
+        k, d = model.experts.shape
+        h = self.curvature
+        relative = _steepest(model.link) * error / model.noise
+        cube = THIRD_MOMENT ** (1 / 3) + (np.sqrt(d) + np.sqrt(2 * log)) / n ** (1 / 3)
+        drift = 8 * k * relative**2 * (1 + np.log(k) + 3 * k * relative**2)
+        square = 2 * drift + 14 / 3 * log / n
+        reach = np.sqrt(d) + np.sqrt(2 * (np.log(n) + log))
+        count = np.log((k - 1) * d) + log
+        sampling = np.sqrt((d + 2) * count / (2 * n)) + 2 * reach**2 * count / (3 * n)
+        sampling += np.sqrt(0.75 / n) * np.exp(-log / 2)
+        if max(sampling, (2 * square) ** (1 / 3) * cube**2) > h / 4 or n * d < 7 * log:
+            return np.inf
+        gradient = np.sqrt(2 * d / n) * (1 + np.sqrt(log)) + np.sqrt(square) * cube
+        radius = h / (4 * np.sqrt(2) * cube**3)
+        return float(4 * gradient / h) if 8 * gradient / h < radius else np.inf
+
+    def _signs_are_right(self, error, n, delta):
+        """Whether the first moment is known well enough to choose the signs of all experts."""
+        model, k = self.model, self.model.n_experts
+        least = np.linalg.svd(model.experts)[1][-1] - np.sqrt(k) * error
+        slope = abs(mean_slope(model.link))
+        if least <= 0 or slope == 0:
+            return False
+        square, fourth = (label_moment(p, model.link, model.noise) for p in (2, 4))
+        leak = slope * error / least + np.sqrt(k * square) * error / least**2
+        noise = 3.1 * np.sqrt(np.sqrt(3 * fourth) * np.log(2 * k / delta) / n) / least
+        return leak + noise < slope * self.shares.min()
+
+
+@dataclass(frozen=True)
+class RequiredSamples:
+    """Two answers to the same question.
+
+    Attributes
+    ----------
+    eps, delta : float       what was asked for
+    theorem : float          samples, in all parts together, for which the theorem gives a guarantee
+    measured : float         samples at which simulated data sets reach it
+    extrapolated : bool      whether the last simulation had fewer samples than ``measured``
+    runs : list of tuple     pairs of n and the quantile of the error there, in radians for experts
+    """
+
+    eps: float
+    delta: float
+    theorem: float
+    measured: float
+    extrapolated: bool
+    runs: list
+
+
+def required_samples(
+    model,
+    eps,
+    delta=0.1,
+    target="experts",
+    mu=0.5,
+    n_runs=20,
+    rng=None,
+    most=200_000,
+    verbose=False,
+    **options,
+):
+    r"""How many samples bring the error below ``eps`` with probability ``1 - delta``?
+
+    The theorem's number holds for the estimator of the theorem, which splits its data. The measured
+    one is for :func:`moelib.learn_experts` (and :func:`moelib.learn_gates`) on all of them: n is
+    changed by the square of error over ``eps`` until the (1 - delta)-quantile of the error over
+    ``n_runs`` data sets is close to ``eps``.
+
+    Parameters
+    ----------
+    model : GatedModel
+    eps : float                  error of the worst expert in radians, below 1; or length of the
+                                 error of all gates
+    delta : float                probability of failure
+    target : {"experts", "gates"}
+    mu : float                   weight of the diagonal term of L4
+    n_runs : int                 simulated data sets, at least 1 / delta
+    rng : numpy.random.Generator, optional        a fixed one if not given
+    most : int                   simulate no more samples than this; beyond it, extrapolate
+    verbose : bool               show progress over the data sets
+    **options                    of :func:`moelib.learn_experts`
+
+    Returns
+    -------
+    RequiredSamples
+
+    Raises
+    ------
+    ValueError
+        When ``n_runs`` is too small for a quantile of that level.
+
+    Examples
+    --------
+    >>> from moelib import standard_model
+    >>> found = required_samples(standard_model(d=5, n_experts=2), eps=0.1)
+    >>> found.measured < found.theorem
+    True
+
+    References
+    ----------
+    Taught in: "A sample-complexity theorem".
+    """
+    eps, delta = as_positive(eps, "eps"), as_probability(delta, "delta")
+    as_choice(target, "target", ["experts", "gates"])
+    if n_runs * delta < 1:
+        raise ValueError(f"n_runs must be at least 1 / delta = {1 / delta:g}, got {n_runs}")
+    rng = np.random.default_rng(0) if rng is None else as_generator(rng)
+    bound = TwoLossBound(model, mu)
+    if target == "experts":
+        theorem = 2 * least_samples(
+            lambda n: bound.experts(n, delta), min(np.sin(min(eps, 1)), eps)
+        )
+    else:
+        theorem = 3 * least_samples(lambda n: bound.gates(n, delta), eps)
+    runs, n = [], float(min(most, 200 * model.n_experts * model.n_features))
+    while True:
+        tries = tqdm(range(n_runs), desc=f"n = {n:.0f}", disable=not verbose)
+        errors = [_error(model, int(n), target, mu, rng, options) for _ in tries]
+        reached = float(np.quantile(errors, 1 - delta, method="higher"))
+        runs.append((int(n), reached))
+        wanted = n * (reached / eps) ** 2
+        if 0.7 < wanted / n < 1.4 or len(runs) == 8 or (n == most and wanted > most):
+            return RequiredSamples(eps, delta, theorem, wanted, wanted > most, runs)
+        n = float(np.clip(wanted, max(n / 10, 2 * model.n_experts * model.n_features), 10 * n))
+        n = min(n, most)
+
+
+def least_samples(bound, goal):
+    """The least n, to 1 %, with ``bound(n) <= goal``, for a bound that falls in n."""
+    low, high = 1.0, 2.0
+    while bound(high) > goal:
+        if high > MOST_SAMPLES:
+            return np.inf
+        low, high = high, 10 * high
+    while high / low > 1.01:
+        middle = np.sqrt(low * high)
+        low, high = (low, middle) if bound(middle) <= goal else (middle, high)
+    return float(high)
+
+
+def expert_shares(model, n=50_000):
+    r"""The shares :math:`\pi_i = E[p_i(x)]`, (k,), by Monte Carlo over x and -x, seed fixed."""
+    X = np.random.default_rng(0).standard_normal((n, model.n_features))
+    return np.mean([model.gate_probabilities(sign * X) for sign in (1, -1)], axis=(0, 1))
+
+
+def _error(model, n, target, mu, rng, options):
+    X, y = model.sample(n, rng)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # what goes wrong shows in the error
+        A = learn_experts(X, y, model.n_experts, rng, model.link, mu=mu, **options).experts
+        order, signs = match_experts(A, model.experts)
+        if target == "experts":
+            cosines = np.sum(signs[:, None] * A[order] * model.experts, axis=1)
+            return float(np.arccos(np.clip(cosines, 0, 1)).max())
+        W = np.vstack([learn_gates(X, y, A, model.link).gates, np.zeros(model.n_features)])[order]
+        return float(np.linalg.norm((W - W[-1])[:-1] - model.gates))
+
+
+@cache
+def _gate_information(model):
+    k, d = model.experts.shape
+    J = fisher_information(model, FreeParameters(noise=False))
+    return float(np.linalg.eigvalsh(J[k * d :, k * d :])[0])
+
+
+def _steepest(link):
+    z, _ = gaussian_rule()
+    return float(np.abs(link.derivative(z)).max())
