@@ -49,7 +49,7 @@ _HOME = {
     "fisher_information": "fisher",
     "cramer_rao_bound": "fisher",
     "FreeParameters": "parameters",
-    "required_samples": "complexity",
+    "required_samples": "sample_size",
     "MixtureOfExperts": "estimator",
     "match_experts": "metrics",
     "regressor_error": "metrics",

@@ -1,27 +1,22 @@
-r"""How many samples are enough: the theorem's number, and a measured one.
+r"""How many samples are enough, by a theorem whose constants are all explicit.
 
 The theorem follows the truncated, reduced two-loss estimator step by step. Each step has its bound:
 moments (:mod:`moelib.concentration`), the span (Davis and Kahan), whitening, the minimum of L4, the
-way back to the experts, their signs, and the gates by strong convexity. All constants are explicit,
-so the bound is a number, and so is the n at which it falls below what was asked for.
+way back to the experts, their signs, and the gates by strong convexity. So the bound is a number,
+and so is the n at which it falls below what was asked for; :mod:`moelib.sample_size` sets it beside
+a measured one.
 """
 
-import warnings
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from tqdm import tqdm
 
 from moelib.concentration import moment_bound
-from moelib.experts import learn_experts
 from moelib.fisher import fisher_information
-from moelib.gates import learn_gates
 from moelib.labels import label_moment, label_transforms
-from moelib.metrics import match_experts
 from moelib.parameters import FreeParameters
 from moelib.quadrature import gaussian_rule, mean_slope
-from moelib.validation import as_choice, as_generator, as_positive, as_probability
+from moelib.validation import as_choice
 
 THIRD_MOMENT = (8 / np.pi) ** 0.5  # E|Z|^3
 MOST_SAMPLES = 1e100
@@ -131,7 +126,7 @@ class TwoLossBound:
         count = np.log((k - 1) * d) + log
         sampling = np.sqrt((d + 2) * count / (2 * n)) + 2 * reach**2 * count / (3 * n)
         sampling += np.sqrt(0.75 / n) * np.exp(-log / 2)
-        if max(sampling, (2 * square) ** (1 / 3) * cube**2) > h / 4 or n * d < 7 * log:
+        if max(sampling, (2 * square) ** (1 / 3) * cube**2) > h / 4 or cube**2 > 2:
             return np.inf
         gradient = np.sqrt(2 * d / n) * (1 + np.sqrt(log)) + np.sqrt(square) * cube
         radius = h / (4 * np.sqrt(2) * cube**3)
@@ -144,109 +139,9 @@ class TwoLossBound:
         slope = abs(mean_slope(model.link))
         if least <= 0 or slope == 0:
             return False
-        square, fourth = (label_moment(p, model.link, model.noise) for p in (2, 4))
-        leak = slope * error / least + np.sqrt(k * square) * error / least**2
-        noise = 3.1 * np.sqrt(np.sqrt(3 * fourth) * np.log(2 * k / delta) / n) / least
-        return leak + noise < slope * self.shares.min()
-
-
-@dataclass(frozen=True)
-class RequiredSamples:
-    """Two answers to the same question.
-
-    Attributes
-    ----------
-    eps, delta : float       what was asked for
-    theorem : float          samples, in all parts together, for which the theorem gives a guarantee
-    measured : float         samples at which simulated data sets reach it
-    extrapolated : bool      whether the last simulation had fewer samples than ``measured``
-    runs : list of tuple     pairs of n and the quantile of the error there, in radians for experts
-    """
-
-    eps: float
-    delta: float
-    theorem: float
-    measured: float
-    extrapolated: bool
-    runs: list
-
-
-def required_samples(
-    model,
-    eps,
-    delta=0.1,
-    target="experts",
-    mu=0.5,
-    n_runs=20,
-    rng=None,
-    most=200_000,
-    verbose=False,
-    **options,
-):
-    r"""How many samples bring the error below ``eps`` with probability ``1 - delta``?
-
-    The theorem's number holds for the estimator of the theorem, which splits its data. The measured
-    one is for :func:`moelib.learn_experts` (and :func:`moelib.learn_gates`) on all of them: n is
-    changed by the square of error over ``eps`` until the (1 - delta)-quantile of the error over
-    ``n_runs`` data sets is close to ``eps``.
-
-    Parameters
-    ----------
-    model : GatedModel
-    eps : float                  error of the worst expert in radians, below 1; or length of the
-                                 error of all gates
-    delta : float                probability of failure
-    target : {"experts", "gates"}
-    mu : float                   weight of the diagonal term of L4
-    n_runs : int                 simulated data sets, at least 1 / delta
-    rng : numpy.random.Generator, optional        a fixed one if not given
-    most : int                   simulate no more samples than this; beyond it, extrapolate
-    verbose : bool               show progress over the data sets
-    **options                    of :func:`moelib.learn_experts`
-
-    Returns
-    -------
-    RequiredSamples
-
-    Raises
-    ------
-    ValueError
-        When ``n_runs`` is too small for a quantile of that level.
-
-    Examples
-    --------
-    >>> from moelib import standard_model
-    >>> found = required_samples(standard_model(d=5, n_experts=2), eps=0.1)
-    >>> found.measured < found.theorem
-    True
-
-    References
-    ----------
-    Taught in: "A sample-complexity theorem".
-    """
-    eps, delta = as_positive(eps, "eps"), as_probability(delta, "delta")
-    as_choice(target, "target", ["experts", "gates"])
-    if n_runs * delta < 1:
-        raise ValueError(f"n_runs must be at least 1 / delta = {1 / delta:g}, got {n_runs}")
-    rng = np.random.default_rng(0) if rng is None else as_generator(rng)
-    bound = TwoLossBound(model, mu)
-    if target == "experts":
-        theorem = 2 * least_samples(
-            lambda n: bound.experts(n, delta), min(np.sin(min(eps, 1)), eps)
-        )
-    else:
-        theorem = 3 * least_samples(lambda n: bound.gates(n, delta), eps)
-    runs, n = [], float(min(most, 200 * model.n_experts * model.n_features))
-    while True:
-        tries = tqdm(range(n_runs), desc=f"n = {n:.0f}", disable=not verbose)
-        errors = [_error(model, int(n), target, mu, rng, options) for _ in tries]
-        reached = float(np.quantile(errors, 1 - delta, method="higher"))
-        runs.append((int(n), reached))
-        wanted = n * (reached / eps) ** 2
-        if 0.7 < wanted / n < 1.4 or len(runs) == 8 or (n == most and wanted > most):
-            return RequiredSamples(eps, delta, theorem, wanted, wanted > most, runs)
-        n = float(np.clip(wanted, max(n / 10, 2 * model.n_experts * model.n_features), 10 * n))
-        n = min(n, most)
+        fourth = label_moment(4, model.link, model.noise)
+        noise = 2 * np.sqrt(np.sqrt(3 * fourth) * np.log(2 * k / delta) / n) / least
+        return slope * error / least + noise < slope * self.shares.min()
 
 
 def least_samples(bound, goal):
@@ -266,19 +161,6 @@ def expert_shares(model, n=50_000):
     r"""The shares :math:`\pi_i = E[p_i(x)]`, (k,), by Monte Carlo over x and -x, seed fixed."""
     X = np.random.default_rng(0).standard_normal((n, model.n_features))
     return np.mean([model.gate_probabilities(sign * X) for sign in (1, -1)], axis=(0, 1))
-
-
-def _error(model, n, target, mu, rng, options):
-    X, y = model.sample(n, rng)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # what goes wrong shows in the error
-        A = learn_experts(X, y, model.n_experts, rng, model.link, mu=mu, **options).experts
-        order, signs = match_experts(A, model.experts)
-        if target == "experts":
-            cosines = np.sum(signs[:, None] * A[order] * model.experts, axis=1)
-            return float(np.arccos(np.clip(cosines, 0, 1)).max())
-        W = np.vstack([learn_gates(X, y, A, model.link).gates, np.zeros(model.n_features)])[order]
-        return float(np.linalg.norm((W - W[-1])[:-1] - model.gates))
 
 
 @cache

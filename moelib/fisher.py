@@ -21,7 +21,7 @@ MOST_NODES = 5_000_000  # of a quadrature
 
 
 def fisher_information(
-    model, free=FreeParameters(), method="monte-carlo", n=400_000, rng=None, n_nodes=24
+    model, free=FreeParameters(), method="monte-carlo", n_draws=400_000, rng=None, n_nodes=24
 ):
     r"""Fisher information of one sample with standard normal inputs, :math:`E[s s^\top]`.
 
@@ -32,8 +32,8 @@ def fisher_information(
     method : {"monte-carlo", "quadrature"}
         Draw samples, in any dimension; or integrate over the label and the directions that experts
         and gates span, which suits few directions and a noise that is not small.
-    n : int                           samples of the Monte Carlo average, whose relative error is of
-                                      order :math:`1/\sqrt n`
+    n_draws : int                     samples of the Monte Carlo average, whose relative error is of
+                                      order one over their root
     rng : numpy.random.Generator, optional       a fixed one if not given
     n_nodes : int                     of the quadrature, in each direction and for the label: double
                                       it to see how accurate the result is
@@ -59,16 +59,17 @@ def fisher_information(
     Louis (1982).   Taught in: "The best possible".
     """
     as_choice(method, "method", ["monte-carlo", "quadrature"])
-    n, n_nodes = int(as_positive(n, "n")), int(as_positive(n_nodes, "n_nodes"))
+    n_draws = int(as_positive(n_draws, "n_draws"))
+    n_nodes = int(as_positive(n_nodes, "n_nodes"))
     if method == "quadrature":
         return _information_by_quadrature(model, free, n_nodes)
     rng = np.random.default_rng(0) if rng is None else as_generator(rng)
     J = 0.0
-    for block in row_blocks(n):
+    for block in row_blocks(n_draws):
         X, y = model.sample(block.stop - block.start, rng)
         S = scores(model, X, y, free)
         J = J + S.T @ S
-    return J / n
+    return J / n_draws
 
 
 def cramer_rao_bound(

@@ -159,6 +159,64 @@ def test_steps_by_hand():
     np.testing.assert_allclose(bound.experts(n, delta), expected)
 
 
+def test_steps_by_hand_with_unequal_shares():
+    """Three orthonormal experts: loops over pairs instead of arrays."""
+    model, mu, n, delta = standard_model(6, 3), 0.4, 1e14, 0.1
+    bound, pi = TwoLossBound(model, mu), (0.5, 0.3, 0.2)
+    bound.shares = bound.spectrum = np.array(pi)
+    e2, e4 = bound.second.error(n, delta / 2), bound.fourth.error(n, delta / 2)
+    eta = e2 / (0.2 - e2)
+    tensor = ((1 + eta) ** 4 - 1) / 0.2 + e4 / (0.2 - e2) ** 2
+    steps = bound.steps(n, delta)
+    np.testing.assert_allclose(steps["tensor"], tensor)
+    np.testing.assert_allclose(steps["room"], 0.4 * 2.0 / (4 * 3 * 2 * 2.4))
+    for i in range(3):
+        moves = [2.31 * 2.4 * tensor / (1 / pi[m] + 0.4 / pi[i]) for m in range(3) if m != i]
+        phi = np.hypot(*moves)
+        np.testing.assert_allclose(steps["rotation"][i], phi)
+        stretch = np.sqrt((0.5 + e2) / pi[i])
+        np.testing.assert_allclose(steps["experts"][i], eta + stretch * (eta + 1.04 * phi))
+
+
+def test_bound_of_the_fourth_moment_by_hand():
+    """Identity link without noise: E He_4^4 twice, the net's factor 2 and its 17^k points."""
+    transform = label_transforms("identity", 1e-6).q4
+    bound = moment_bound(transform, 3, noise=1e-6)
+    v = 368_064 / 24**2
+    np.testing.assert_allclose(bound.variance, v, rtol=1e-4)
+    L, n = np.log(2 * 17**3 / 0.1), 1e5
+    expected = 2 * ((1 + 2**0.5) * np.sqrt(v * L / n) + 4 / 3 * bound.length * (L / n) ** 0.75)
+    np.testing.assert_allclose(bound.error(n, 0.1), expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("link,slope", [("identity", 1.0), ("leaky_relu", 1.0), ("sigmoid", 0.25)])
+def test_gates_by_hand(link, slope):
+    """Every constant of the gates' theorem written out, for three experts."""
+    bound = TwoLossBound(standard_model(6, 3, noise=0.2, link=link))
+    e, n, delta, k, d, h = 1e-6, 1e16, 0.1, 3, 6, bound.curvature
+    L, t = np.log(5 / delta), slope * e / 0.2
+    square = 2 * 8 * k * t**2 * (1 + np.log(k) + 3 * k * t**2) + 14 / 3 * L / n
+    third = (2 * np.sqrt(2 / np.pi)) ** (1 / 3) + (d**0.5 + (2 * L) ** 0.5) / n ** (1 / 3)
+    gradient = np.sqrt(2 * d / n) * (1 + L**0.5) + square**0.5 * third
+    found = bound.gates_given(e, n, delta)
+    if 8 * gradient / h < h / (4 * 2**0.5 * third**3):
+        np.testing.assert_allclose(found, 4 * gradient / h)
+    else:
+        assert found == np.inf
+
+
+@pytest.mark.parametrize("n,works", [(150, False), (400, True), (2e5, True)])
+def test_signs_need_samples(n, works):
+    """Two experts with shares 1/2: 2 sqrt(v L / n) against 1/2, by hand."""
+    bound = TwoLossBound(standard_model(5, 2, noise=0.1))
+    s2 = 1.01
+    noise = 2 * np.sqrt(np.sqrt(3 * 3 * s2**2) * np.log(4 / 0.1) / n)
+    assert (noise < bound.shares.min()) is np.bool_(works)
+    assert bound._signs_are_right(0.0, n, 0.1) == works
+    for error in (0.1, 0.25, 0.3, 0.4, 0.9):  # e / (1 - sqrt(2) e) < 1/2 up to 0.29
+        assert bound._signs_are_right(error, 1e9, 0.1) == (error < 0.29)
+
+
 def test_rates():
     """Errors fall like n^{-1/2}; the number of samples grows with k, d, eps^{-2} and 1 / delta."""
     bound = TwoLossBound(standard_model(10, 3))

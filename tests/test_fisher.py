@@ -36,16 +36,18 @@ def test_quadrature_agrees_with_monte_carlo(link, intercepts):
     products = S[:, :, None] * S[:, None, :]
     error = products.std(axis=0) / np.sqrt(len(y))
     assert np.all(np.abs(products.mean(axis=0) - exact) < 4.5 * error + 6e-4)
-    drawn = fisher_information(model, free, n=100_000, rng=np.random.default_rng(1))
+    drawn = fisher_information(model, free, n_draws=100_000, rng=np.random.default_rng(1))
     assert np.all(np.abs(drawn - exact) < 4.5 * error + 6e-4)
 
 
 def test_monte_carlo_repeats_itself_and_has_the_size_asked_for():
     model = small_model()
-    first, second = (fisher_information(model, n=30_000) for _ in range(2))
+    first, second = (fisher_information(model, n_draws=30_000) for _ in range(2))
     np.testing.assert_array_equal(first, second)
+    bound = cramer_rao_bound(model, 50, n_draws=30_000)
+    np.testing.assert_allclose(bound.covariance, np.linalg.inv(first) / 50)
     X, y = model.sample(16384, np.random.default_rng(0))
-    J = fisher_information(model, n=16384, rng=np.random.default_rng(0))
+    J = fisher_information(model, n_draws=16384, rng=np.random.default_rng(0))
     np.testing.assert_allclose(J, score_moments(model, X, y)[1], rtol=1e-10)
 
 
