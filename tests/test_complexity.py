@@ -189,11 +189,12 @@ def test_bound_of_the_fourth_moment_by_hand():
     np.testing.assert_allclose(bound.error(n, 0.1), expected, rtol=1e-4)
 
 
+@pytest.mark.parametrize("e", [0.0, 1e-7, 1e-3])
 @pytest.mark.parametrize("link,slope", [("identity", 1.0), ("leaky_relu", 1.0), ("sigmoid", 0.25)])
-def test_gates_by_hand(link, slope):
+def test_gates_by_hand(link, slope, e):
     """Every constant of the gates' theorem written out, for three experts."""
     bound = TwoLossBound(standard_model(6, 3, noise=0.2, link=link))
-    e, n, delta, k, d, h = 1e-6, 1e16, 0.1, 3, 6, bound.curvature
+    n, delta, k, d, h = 1e16, 0.1, 3, 6, bound.curvature
     L, t = np.log(5 / delta), slope * e / 0.2
     square = 2 * 8 * k * t**2 * (1 + np.log(k) + 3 * k * t**2) + 14 / 3 * L / n
     third = (2 * np.sqrt(2 / np.pi)) ** (1 / 3) + (d**0.5 + (2 * L) ** 0.5) / n ** (1 / 3)
@@ -202,7 +203,23 @@ def test_gates_by_hand(link, slope):
     if 8 * gradient / h < h / (4 * 2**0.5 * third**3):
         np.testing.assert_allclose(found, 4 * gradient / h)
     else:
-        assert found == np.inf
+        assert found == np.inf and e == 1e-3
+
+
+def test_how_the_chances_of_failure_are_shared():
+    bound = TwoLossBound(standard_model(5, 2, noise=0.5))
+    n, delta = 1e20, 0.1
+    error = 1.04 * bound.experts(n, delta / 2)
+    np.testing.assert_allclose(
+        bound.gates(n, delta), bound.gates_given(error, n, 5 * delta / 12), rtol=1e-12
+    )
+
+
+def test_no_span_is_promised_for_half_an_eigenvalue():
+    bound = TwoLossBound(standard_model(5, 2))
+    n = least_samples(lambda n: bound.second.error(n, 0.05), 0.7 * bound.spectrum[-1])
+    steps = bound.steps(n, 0.1)
+    assert steps["second"] < bound.spectrum[-1] and np.isinf(steps["span"])
 
 
 @pytest.mark.parametrize("n,works", [(150, False), (400, True), (2e5, True)])
@@ -262,6 +279,10 @@ def test_the_theorem_asks_for_more_than_is_needed(target, eps):
     model = standard_model(5, 2)
     found = required_samples(model, eps, target=target, n_runs=20)
     assert found.theorem > 1e3 * found.measured > 0 and not found.extrapolated
+    bound = TwoLossBound(model)
+    parts, of = {"experts": (2, bound.experts), "gates": (3, bound.gates)}[target]
+    goal = np.sin(eps) if target == "experts" else eps
+    np.testing.assert_allclose(found.theorem / parts, least_samples(lambda n: of(n, 0.1), goal))
     n, reached = found.runs[-1]
     np.testing.assert_allclose(found.measured, n * (reached / eps) ** 2, rtol=1e-3)
     assert 0.7 < found.measured / n < 1.4

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from moelib import GatedModel, cramer_rao_bound, standard_model
+from moelib import GatedModel, cramer_rao_bound, label_transforms, standard_model
 from moelib.complexity import expert_shares
 from moelib.experiments import efficiency, samples, tails
 from moelib.experiments.runner import EXPERIMENTS, STORED, cell_name, read_table
@@ -61,6 +61,23 @@ def test_population_moments_of_the_tails():
     np.testing.assert_allclose(np.diag(second), expert_shares(model), atol=0.005)
     np.testing.assert_allclose(np.einsum("abcc->ab", fourth), second)
     np.testing.assert_allclose(np.trace(second), 1)
+
+
+def test_deviations_by_hand(monkeypatch):
+    monkeypatch.setattr(tails, "DATA_SETS", {500: 1})
+    cell = dict(kind="polynomial", k=3, d=5, noise=0.05, n=500)
+    found = tails.deviations(cell, np.random.SeedSequence(4))
+    model = standard_model(5, 3)
+    data_seed = np.random.SeedSequence(4).spawn(1)[0]
+    X, y = model.sample(500, np.random.default_rng(data_seed))
+    z, transforms = X[:, :3], label_transforms("identity", 0.05)
+    q = transforms.q4(y) / transforms.c4
+    q = q - q.mean()
+    skew = np.mean(q * (z[:, 0] * (z[:, 1] ** 3 - 3 * z[:, 1])))
+    np.testing.assert_allclose(found["plain", "skew"], [abs(skew)])
+    share = tails.population_moments(model, np.eye(5)[:, :3])[0][0, 0]
+    diagonal = np.mean(q * (z[:, 0] ** 4 - 6 * z[:, 0] ** 2 + 3))
+    np.testing.assert_allclose(found["plain", "diagonal"], [abs(diagonal - share)])
 
 
 def test_statistics_of_deviations():
