@@ -171,4 +171,8 @@ def _gate_information(model):
 
 
 def _steepest(link):
-    return float(np.abs(link.derivative(np.linspace(-12, 12, 24_001))).max())
+    """Largest slope of the link, on a fine grid near zero and a coarse one far out."""
+    far = np.geomspace(12, 1e6, 60)
+    z = np.concatenate([-far, np.linspace(-12, 12, 24_001), far])
+    with np.errstate(over="ignore"):
+        return float(np.abs(link.derivative(z)).max())

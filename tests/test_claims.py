@@ -18,6 +18,24 @@ Done.
 ```{prf:theorem}
 :label: thm-open
 ```
+
+```{prf:theorem} Folded
+:label: thm-folded
+```
+
+```{admonition} Proof
+:class: dropdown
+
+Done.
+```
+
+```{prf:lemma} Not folded
+:label: lem-remark
+```
+
+```{admonition} Proof idea
+Not one.
+```
 """
 
 
@@ -35,7 +53,9 @@ def test_ledger_of_a_small_book(tmp_path):
     rows = claims.ledger(tmp_path).splitlines()
     signs = next(row for row in rows if "lem-signs" in row)
     assert "on the page" in signs and "not on the page" not in signs and "`/a` [1]" in signs
-    assert "not on the page | **no check yet**" in next(row for row in rows if "thm-open" in row)
+    for label in ("thm-open", "lem-remark"):
+        assert "not on the page | **no check yet**" in next(row for row in rows if label in row)
+    assert "| on the page |" in next(row for row in rows if "thm-folded" in row)
 
 
 def test_labels_of_every_kind():

@@ -5,7 +5,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from moelib import Moments, label_transforms, required_samples, standard_model
+from moelib import Link, Moments, label_transforms, required_samples, standard_model
 from moelib.complexity import TwoLossBound, expert_shares, least_samples
 from moelib.concentration import HERMITE4_FOURTH, moment_bound
 from moelib.experiments.experts import errors
@@ -213,6 +213,13 @@ def test_how_the_chances_of_failure_are_shared():
     np.testing.assert_allclose(
         bound.gates(n, delta), bound.gates_given(error, n, 5 * delta / 12), rtol=1e-12
     )
+
+
+def test_an_unbounded_slope_gets_no_guarantee():
+    cubic = Link("cubic", lambda t: t + t**3 / 6, lambda t: 1 + t**2 / 2)
+    bound = TwoLossBound(standard_model(5, 2, noise=0.5, link=cubic))
+    assert bound.gates_given(1e-9, 1e20, 0.1) == np.inf
+    assert np.isfinite(TwoLossBound(standard_model(5, 2, noise=0.5)).gates_given(1e-9, 1e20, 0.1))
 
 
 def test_no_span_is_promised_for_half_an_eigenvalue():

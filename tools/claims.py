@@ -13,6 +13,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 STATEMENTS = ("theorem", "lemma", "proposition", "corollary", "conjecture", "property", "criterion")
+FOLDED_PROOF = re.compile(r"\s*`{3,}\{admonition\} Proof\s*$")
 DIRECTIVE = re.compile(r"^\s*[`:]{3,}\s*\{prf:(\w+)\}(.*)$")
 LABEL = re.compile(r"^\s*:label:\s*(\S+)|^\s*\(([^()\s]+)\)=\s*$|\$\$\s*\(([^()\s]+)\)\s*$")
 INTRO = """\
@@ -71,7 +72,9 @@ def statements(text: str, page: str) -> list[Statement]:
     found: list[Statement] = []
     kind = None
     for line in text.splitlines():
-        if directive := DIRECTIVE.match(line):
+        if FOLDED_PROOF.match(line) and found:
+            found[-1].proved = True
+        elif directive := DIRECTIVE.match(line):
             kind = directive[1]
             if kind == "proof" and found:
                 found[-1].proved = True
