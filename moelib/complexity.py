@@ -38,6 +38,11 @@ class TwoLossBound:
     second, fourth : MomentBound
     curvature : float         least eigenvalue of the Fisher information of the gates
 
+    Raises
+    ------
+    ValueError
+        When experts are not unit vectors or a gate is not orthogonal to them.
+
     References
     ----------
     Taught in: "A sample-complexity theorem".
@@ -54,6 +59,12 @@ class TwoLossBound:
 
     def __init__(self, model, mu=0.5, kind="polynomial"):
         as_choice(kind, "kind", ["polynomial", "optimal"])
+        lengths = np.linalg.norm(model.experts, axis=1)
+        if not np.allclose(lengths, 1) or not np.allclose(model.gates @ model.experts.T, 0):
+            raise ValueError(
+                "model must have unit experts and gates orthogonal to all of them: the theorem "
+                "covers no other; scale or project them, or simulate"
+            )
         self.model, self.mu = model, mu
         self.shares = expert_shares(model)
         M = (model.experts.T * self.shares) @ model.experts

@@ -86,7 +86,8 @@ def required_samples(
     Raises
     ------
     ValueError
-        When ``n_runs`` is too small for a quantile of that level.
+        When ``n_runs`` is too small for a quantile of that level, or the theorem does not cover
+        the model.
 
     Examples
     --------

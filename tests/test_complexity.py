@@ -5,7 +5,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from moelib import Link, Moments, label_transforms, required_samples, standard_model
+from moelib import GatedModel, Link, Moments, label_transforms, required_samples, standard_model
 from moelib.complexity import TwoLossBound, expert_shares, least_samples
 from moelib.concentration import HERMITE4_FOURTH, moment_bound
 from moelib.experiments.experts import errors
@@ -220,6 +220,14 @@ def test_an_unbounded_slope_gets_no_guarantee():
     bound = TwoLossBound(standard_model(5, 2, noise=0.5, link=cubic))
     assert bound.gates_given(1e-9, 1e20, 0.1) == np.inf
     assert np.isfinite(TwoLossBound(standard_model(5, 2, noise=0.5)).gates_given(1e-9, 1e20, 0.1))
+
+
+@pytest.mark.parametrize(
+    "experts,gates", [([[1.0, 0], [0, 1.01]], [[0.0, 0]]), (np.eye(2), [[0.0, 0.01]])]
+)
+def test_models_outside_the_theorem_are_refused(experts, gates):
+    with pytest.raises(ValueError, match="unit experts and gates orthogonal"):
+        required_samples(GatedModel(experts, gates, 0.1), 0.1)
 
 
 def test_no_span_is_promised_for_half_an_eigenvalue():
