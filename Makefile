@@ -63,7 +63,7 @@ claims: $(STAMP) ## regenerate the claims ledger, book/claims.md
 	$(BIN)/python tools/claims.py
 
 bench: $(STAMP) ## time the estimators on two cores
-	OMP_NUM_THREADS=2 $(BIN)/python -m moelib.benchmarks
+	OMP_NUM_THREADS=2 $(BIN)/python -m benchmarks.fits
 
 clean: ## remove what was built (not .venv)
 	rm -rf _build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov moelib.egg-info

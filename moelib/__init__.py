@@ -1,73 +1,43 @@
 """moelib: recover the parameters of a mixture of experts.
 
-The library under the book *Learning in Gated Neural Networks*. Names load on first use, so that
-``import moelib`` stays quick: torch, scikit-learn and matplotlib come in only where they serve.
+The library under the book *Learning in Gated Neural Networks*. The ground floor (model, links,
+losses, metrics, ...) is what all parts use; ``experts`` and ``gates`` have one loss each,
+``likelihood`` what climbs both at once, ``bounds`` what can be said before any data, and
+``estimator`` is where they meet. Names load on first use, so that ``import moelib`` stays quick.
 """
 
-from importlib import import_module
+from moelib._face import face
 
 __version__ = "0.1.0"
 
-_HOME = {
-    "GatedModel": "model",
-    "standard_model": "model",
-    "random_model": "model",
-    "Link": "links",
-    "LINKS": "links",
-    "AssumptionWarning": "validation",
-    "ConvergenceWarning": "validation",
-    "label_transforms": "labels",
-    "LabelTransforms": "labels",
-    "label_transform": "labels",
-    "conditional_hermite": "optimal",
-    "noise_from_labels": "labels",
-    "Moments": "moments",
-    "l4_loss": "losses",
-    "log_loss": "losses",
-    "least_squares_loss": "losses",
-    "gate_loss": "losses",
-    "learn_experts": "experts",
-    "learn_experts_from_batches": "experts",
-    "learn_experts_sgd": "streaming",
-    "learn_experts_spectral": "spectral",
-    "first_moment_signs": "signs",
-    "third_moment_signs": "signs",
-    "likelihood_signs": "signs",
-    "learn_gates": "gates",
-    "gate_curvature": "curvature",
-    "find_degeneracies": "degeneracy",
-    "choose_n_experts": "selection",
-    "expectation_maximization": "em",
-    "random_start": "starts",
-    "make_start": "starts",
-    "least_squares": "baselines",
-    "joint_likelihood": "baselines",
-    "gradient_em": "baselines",
-    "maximum_likelihood": "refine",
-    "standard_errors": "refine",
-    "scoring_step": "refine",
-    "fisher_information": "fisher",
-    "cramer_rao_bound": "fisher",
-    "FreeParameters": "parameters",
-    "required_samples": "sample_size",
-    "MixtureOfExperts": "estimator",
-    "match_experts": "metrics",
-    "regressor_error": "metrics",
-    "gate_error": "metrics",
-    "explore": "interactive",
-    "CriticalPoint": "census",
-    "find_critical_points": "census",
-    "stable_occupancies": "census",
-}
-
-__all__ = [*_HOME]
-
-
-def __getattr__(name):
-    if name not in _HOME:
-        raise AttributeError(f"module 'moelib' has no attribute {name!r}")
-    return getattr(import_module(f"moelib.{_HOME[name]}"), name)
-
-
-def __dir__():
-    return sorted([*globals(), *_HOME])
+__getattr__, __dir__, __all__ = face(
+    __name__,
+    {
+        "model": "GatedModel standard_model random_model",
+        "links": "Link LINKS",
+        "parameters": "FreeParameters",
+        "metrics": "match_experts regressor_error gate_error",
+        "losses": "l4_loss log_loss least_squares_loss gate_loss",
+        "validation": "AssumptionWarning ConvergenceWarning",
+        "experts.transforms": "label_transform label_transforms LabelTransforms noise_from_labels",
+        "experts.optimal_transforms": "conditional_hermite",
+        "experts.moments": "Moments",
+        "experts.learn": "learn_experts learn_experts_from_batches",
+        "experts.sgd": "learn_experts_sgd",
+        "experts.spectral": "learn_experts_spectral",
+        "experts.signs": "first_moment_signs third_moment_signs likelihood_signs",
+        "experts.critical_points": "CriticalPoint find_critical_points stable_occupancies",
+        "gates.learn": "learn_gates",
+        "gates.curvature": "gate_curvature",
+        "gates.degeneracy": "find_degeneracies",
+        "likelihood.starts": "random_start make_start",
+        "likelihood.em": "expectation_maximization",
+        "likelihood.descent": "least_squares joint_likelihood gradient_em",
+        "likelihood.maximum": "maximum_likelihood standard_errors scoring_step",
+        "bounds.information": "fisher_information cramer_rao_bound",
+        "bounds.required": "required_samples",
+        "estimator.mixture": "MixtureOfExperts",
+        "estimator.selection": "choose_n_experts",
+        "pages.sliders": "explore",
+    },
+)

@@ -23,9 +23,9 @@ from moelib import (
     regressor_error,
     standard_model,
 )
-from moelib.landscape import certify, polish
+from moelib.likelihood.certificates import certify, polish
+from moelib.likelihood.score import mean_score
 from moelib.losses import least_squares_loss
-from moelib.refine import mean_score
 
 
 def data(n=1500, seed=0, **design):

@@ -7,21 +7,26 @@ import pandas as pd
 import pytest
 import torch
 
-from moelib.census import (
-    KINDS,
+from moelib.experiments import census as experiment
+from moelib.experiments.runner import EXPERIMENTS, STORED, cell_name, find_cells, read_table
+from moelib.experts.critical_points import (
+    POINT_KINDS,
     basins,
     census,
     classify,
     find_critical_points,
-    great_circles,
     merge,
     stable_occupancies,
     torus,
 )
-from moelib.experiments import census as experiment
-from moelib.experiments.runner import EXPERIMENTS, STORED, cell_name, find_cells, read_table
-from moelib.moments import tensor_l4
-from moelib.sphere import derivatives, minimize_l4_gradient, move, random_unit_rows, tangent_basis
+from moelib.experts.l4 import (
+    derivatives,
+    minimize_l4_gradient,
+    move,
+    random_unit_rows,
+    tangent_basis,
+    tensor_l4,
+)
 
 
 def symmetric_tensor(r, rng):
@@ -80,8 +85,13 @@ def test_bases_are_orthonormal_and_batches_give_what_single_calls_give():
 
 def test_kinds_have_a_tolerance():
     spectra = np.array([[-2.0, -1.0], [-1e-9, 1.0], [1e-9, 1.0], [1e-3, 1.0]])
-    assert classify(spectra).tolist() == [KINDS[1], KINDS[2], KINDS[2], KINDS[0]]
-    assert classify(spectra, tol=1e-2)[3] == KINDS[2]
+    assert classify(spectra).tolist() == [
+        POINT_KINDS[1],
+        POINT_KINDS[2],
+        POINT_KINDS[2],
+        POINT_KINDS[0],
+    ]
+    assert classify(spectra, tol=1e-2)[3] == POINT_KINDS[2]
 
 
 def test_merging_ignores_order_and_signs_and_nothing_else():
@@ -128,9 +138,9 @@ def test_census_is_complete_for_small_k(k, n_starts, mu):
     found = np.abs([p.V for p in points])
     labels = merge(np.concatenate([exact, found]))
     assert set(labels[: len(exact)]) == set(labels[len(exact) :])
-    minima = [p for p in points if p.kind == KINDS[0]]
+    minima = [p for p in points if p.kind == POINT_KINDS[0]]
     assert all(p.index == 0 and p.smallest > 0 for p in minima)
-    assert all(p.index > 0 and p.smallest < 0 for p in points if p.kind == KINDS[1])
+    assert all(p.index > 0 and p.smallest < 0 for p in points if p.kind == POINT_KINDS[1])
     occupancies = {tuple(np.sum(p.V**2, axis=0).round(6).astype(int)) for p in minima}
     assert occupancies == {tuple(n) for n in stable_occupancies(lam, k, mu)}
     assert sum(p.count for p in points) <= n_starts
@@ -156,17 +166,6 @@ def test_newton_reaches_a_saddle_and_leaves_out_what_is_no_critical_point():
 
 
 # --- slices and basins -------------------------------------------------------------------------
-
-
-def test_great_circles_meet_their_ends_at_constant_speed():
-    rng = np.random.default_rng(0)
-    V, W = random_unit_rows(3, rng), random_unit_rows(3, rng)
-    W[2] = V[2]
-    path = great_circles(V, W, np.linspace(0, 1, 11))
-    np.testing.assert_allclose(path[[0, -1]], [V, W], atol=1e-12)
-    np.testing.assert_allclose(np.linalg.norm(path, axis=2), 1)
-    steps = np.linalg.norm(np.diff(path, axis=0), axis=2)
-    np.testing.assert_allclose(steps - steps[0], 0, atol=1e-12)
 
 
 def test_basins_end_where_a_descent_ends():

@@ -6,15 +6,14 @@ import numpy as np
 import pytest
 
 from moelib import GatedModel, Link, Moments, label_transforms, required_samples, standard_model
-from moelib.complexity import TwoLossBound, expert_shares, least_samples
-from moelib.concentration import HERMITE4_FOURTH, moment_bound
+from moelib.bounds.concentration import HERMITE4_FOURTH, moment_bound
+from moelib.bounds.theorem import TwoLossBound, expert_shares, least_samples
 from moelib.experiments.experts import errors
+from moelib.experts.l4 import minimize_l4_lbfgs, tensor_l4
+from moelib.experts.reduction import top_eigenpairs, whiten
 from moelib.hermite import hermite, score_norm, score_tensor
 from moelib.model import random_model
-from moelib.moments import tensor_l4
 from moelib.quadrature import gaussian_rule
-from moelib.reduction import top_eigenpairs, whiten
-from moelib.sphere import minimize_l4_lbfgs
 
 
 @pytest.mark.parametrize("link,noise", [("identity", 0.05), ("leaky_relu", 0.5)])

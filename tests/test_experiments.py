@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from moelib.experiments import failure_map
-from moelib.experiments.grid import Experiment
+from moelib.experiments.experiment import Experiment
 from moelib.experiments.runner import (
     EXPERIMENTS,
     STORED,

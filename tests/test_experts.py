@@ -12,9 +12,10 @@ from moelib import (
     regressor_error,
     standard_model,
 )
-from moelib.experts import first_moment_signs, top_eigenpairs, whiten
+from moelib.experts.l4 import minimize_l4_gradient, minimize_l4_lbfgs, random_unit_rows
+from moelib.experts.reduction import top_eigenpairs, whiten
+from moelib.experts.signs import first_moment_signs
 from moelib.model import GatedModel, random_model
-from moelib.sphere import minimize_l4_gradient, minimize_l4_lbfgs, random_unit_rows
 
 MINIMIZERS = [minimize_l4_gradient, minimize_l4_lbfgs]
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from moelib import figures
+from moelib.pages import overview, style
 
 # Machado, Oliveira & Fernandes (2009): how linear RGB looks without red, without green cones.
 VISION = {
@@ -45,32 +45,32 @@ def lightness(color, vision="full"):
 def test_no_two_colours_have_the_same_lightness(vision):
     gaps = [
         abs(lightness(one, vision) - lightness(other, vision))
-        for one, other in itertools.combinations(figures.PALETTE, 2)
+        for one, other in itertools.combinations(style.PALETTE, 2)
     ]
     assert min(gaps) > (10 if vision == "full" else 5)
 
 
 def test_the_first_four_colours_stand_out_from_white():
-    for color in figures.PALETTE[:4]:
+    for color in style.PALETTE[:4]:
         contrast = 1.05 / (linear(color) @ [0.2126, 0.7152, 0.0722] + 0.05)
         assert contrast > 2.95
 
 
 def test_experts_differ_in_colour_line_and_marker():
-    styles = [figures.expert_style(i) for i in range(len(figures.PALETTE))]
+    styles = [style.expert_style(i) for i in range(len(style.PALETTE))]
     for key in ("color", "linestyle", "marker"):
-        assert len({style[key] for style in styles}) == len(styles)
-    assert figures.expert_style(6) == figures.expert_style(0)
-    assert figures.expert_color(2) == styles[2]["color"]
+        assert len({one[key] for one in styles}) == len(styles)
+    assert style.expert_style(6) == style.expert_style(0)
+    assert style.expert_color(2) == styles[2]["color"]
 
 
 def test_the_usual_plot_is_small_and_lines_follow_the_palette():
-    figures.use_style()
+    style.use_style()
     figure, ax = plt.subplots()
     rng = np.random.default_rng(0)
     for i in range(3):
         (line,) = ax.plot(rng.normal(size=100).cumsum(), label=f"expert {i}")
-        assert line.get_color() == figures.expert_color(i)
+        assert line.get_color() == style.expert_color(i)
     ax.set(xlabel="step", ylabel="error")
     ax.legend()
     picture = io.BytesIO()
@@ -84,23 +84,23 @@ def test_panels_get_letters_before_their_titles():
     _, axes = plt.subplots(2, 2)
     axes[0, 0].set_title("loss")
     axes[0, 1].set_title("error", loc="left")
-    assert figures.panel_labels(axes) == ["(a)", "(b)", "(c)", "(d)"]
+    assert style.panel_labels(axes) == ["(a)", "(b)", "(c)", "(d)"]
     titles = [ax.get_title(loc="left") for ax in axes.flat]
     assert titles == ["(a) loss", "(b) error", "(c)", "(d)"]
     assert axes[0, 0].get_title() == ""
     _, single = plt.subplots()
-    assert figures.panel_labels(single) == ["(a)"]
+    assert style.panel_labels(single) == ["(a)"]
 
 
 def test_panels_run_out_of_letters():
     with pytest.raises(ValueError, match="26 panels, got 27"):
-        figures.panel_labels([None] * 27)
+        style.panel_labels([None] * 27)
 
 
 def test_overview_is_saved_small_and_the_same_each_time(tmp_path, capsys):
-    figures.main(["overview", "--to", str(tmp_path / "one")])
-    figures.use_style()
-    figures.main(["overview", "--to", str(tmp_path / "two")])
+    overview.main(["--to", str(tmp_path / "one")])
+    style.use_style()
+    overview.main(["--to", str(tmp_path / "two")])
     one, two = (tmp_path / name / "overview.png" for name in ("one", "two"))
     assert str(one) in capsys.readouterr().out
     assert one.stat().st_size < 200_000
@@ -111,8 +111,8 @@ def test_overview_is_saved_small_and_the_same_each_time(tmp_path, capsys):
 
 
 def test_overview_says_what_it_shows():
-    words = " ".join(text.get_text() for text in figures.overview().axes[0].texts)
+    words = " ".join(text.get_text() for text in overview.overview().axes[0].texts)
     for part in ("experts", "gate", "L_4", r"L_{\log}", "loss 1", "loss 2"):
         assert part in words
-    assert "L4" in figures.OVERVIEW_ALT
-    assert "gate" in figures.OVERVIEW_ALT
+    assert "L4" in overview.ALT
+    assert "gate" in overview.ALT

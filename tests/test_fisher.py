@@ -14,8 +14,7 @@ from moelib import (
     standard_errors,
     standard_model,
 )
-from moelib.refine import score_moments
-from moelib.scores import scores
+from moelib.likelihood.score import score_moments, scores
 
 
 def small_model(noise=0.7, link="identity"):

@@ -19,15 +19,15 @@ from moelib import (
     standard_errors,
     standard_model,
 )
-from moelib.em import penalised
-from moelib.gate_steps import (
+from moelib.gates.loss import (
     em_step,
     gate_gradient,
     gate_hessian,
     log_normal_density,
     negative_log_likelihood,
 )
-from moelib.refine import score_moments
+from moelib.likelihood.em import penalised
+from moelib.likelihood.score import score_moments
 
 
 def converged_gates(noise, seed=0, n=6000):

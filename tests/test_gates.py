@@ -12,7 +12,7 @@ from moelib import (
     learn_gates,
     standard_model,
 )
-from moelib.gates import (
+from moelib.gates.loss import (
     em_step,
     gate_gradient,
     gate_hessian,

@@ -5,8 +5,9 @@ import pytest
 from numpy.polynomial import hermite_e
 
 from moelib import LINKS, GatedModel, label_transforms
+from moelib.experts.transforms import noise_from_labels
 from moelib.hermite import hermite, score2, score3, score4, score_norm, score_tensor
-from moelib.labels import label_moment, mean_slope, noise_from_labels
+from moelib.quadrature import label_moment, mean_slope
 
 
 def test_hermite_against_numpy():

@@ -18,8 +18,8 @@ from bs4 import BeautifulSoup
 from matplotlib.figure import Figure
 from PIL import Image
 
-from moelib import interactive
-from moelib.interactive import WIDGET, explore
+from moelib.pages import sliders as interactive
+from moelib.pages.sliders import WIDGET, explore
 
 
 def draw(slope=1.0, power=1):
@@ -226,6 +226,6 @@ def test_moving_a_slider_draws_again():
 
 
 def test_importing_it_is_quick():
-    code = "import sys, moelib.interactive, moelib.figures; print(*sys.modules)"
+    code = "import sys, moelib.pages.sliders, moelib.pages.style; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"matplotlib", "ipywidgets", "torch", "PIL"} & set(run.stdout.split())

@@ -11,9 +11,9 @@ from scipy.optimize import brentq
 from scipy.special import ndtr
 
 from moelib import LINKS
+from moelib.experts.optimal_transforms import conditional_hermite
+from moelib.experts.transforms import label_transform, label_transforms
 from moelib.hermite import hermite
-from moelib.labels import label_transform, label_transforms
-from moelib.optimal import conditional_hermite
 
 NOISES = [0.05, 0.2, 0.5, 1.0]
 # Z on each side of the kink at 0, and the noise: rules that the library does not use

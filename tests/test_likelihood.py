@@ -18,8 +18,8 @@ from moelib import (
     standard_errors,
     standard_model,
 )
-from moelib.em import m_step
-from moelib.refine import mean_score, score_moments, scores
+from moelib.likelihood.em import m_step
+from moelib.likelihood.score import mean_score, score_moments, scores
 
 ALL_FREE = [
     FreeParameters(),
@@ -115,7 +115,7 @@ def test_scores_against_finite_differences(link, free):
 def test_score_moments_do_not_depend_on_the_blocks(monkeypatch):
     model, X, y = instance()
     whole = score_moments(model, X, y)
-    monkeypatch.setattr("moelib.blocks.BLOCK", 17)
+    monkeypatch.setattr("moelib.data.batches.BLOCK", 17)
     for cut, one in zip(score_moments(model, X, y), whole, strict=True):
         np.testing.assert_allclose(cut, one, atol=1e-12)
 

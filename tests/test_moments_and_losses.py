@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moelib import GatedModel, Link, Moments, gate_loss, l4_loss, label_transforms, log_loss
-from moelib.blocks import BLOCK
+from moelib.data.batches import BLOCK
+from moelib.experts.l4 import tensor_l4
 from moelib.hermite import score_tensor
-from moelib.moments import tensor_l4
 
 WEIGHTS = dict(mu=0.3, lam=0.7, delta=0.2)
 

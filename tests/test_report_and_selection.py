@@ -17,8 +17,8 @@ from moelib import (
     random_start,
     standard_model,
 )
-from moelib.selection import _divided, with_twin
-from moelib.spectral import learn_experts_spectral
+from moelib.estimator.selection import _divided, with_twin
+from moelib.experts.spectral import learn_experts_spectral
 
 
 def data(n=3000, **design):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from moelib import GatedModel, Moments, label_transforms, learn_experts, standard_model
-from moelib.controls import hermite_exponents, hermite_features, regression_moment
+from moelib.experts.control_variates import hermite_exponents, hermite_features, regression_moment
 from moelib.hermite import score_tensor
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from moelib import GatedModel, cramer_rao_bound, label_transforms, standard_model
-from moelib.complexity import expert_shares
+from moelib.bounds.theorem import expert_shares
 from moelib.experiments import efficiency, samples, tails
 from moelib.experiments.runner import EXPERIMENTS, STORED, cell_name, read_table
 

@@ -16,12 +16,13 @@ from moelib import (
     regressor_error,
     standard_model,
 )
+from moelib.data.batches import shuffled_batches
+from moelib.experts.l4 import random_unit_rows, tensor_l4
+from moelib.experts.moments import Moments
+from moelib.experts.sgd import batch_l4, l4_sgd
+from moelib.experts.signs import first_moment_signs, likelihood_signs, third_moment_signs
+from moelib.experts.spectral import power_method, third_moment
 from moelib.hermite import score_tensor
-from moelib.moments import Moments, tensor_l4
-from moelib.signs import first_moment_signs, likelihood_signs, third_moment_signs
-from moelib.spectral import power_method, third_moment
-from moelib.sphere import random_unit_rows
-from moelib.streaming import batch_l4, l4_sgd, shuffled_batches
 
 
 @pytest.mark.parametrize("link", ["identity", "tanh", "leaky_relu"])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from moelib import regressor_error
-from moelib.sphere import minimize_l4_gradient, minimize_l4_lbfgs, random_unit_rows
+from moelib.experts.l4 import minimize_l4_gradient, minimize_l4_lbfgs, random_unit_rows
 
 MINIMIZERS = [minimize_l4_gradient, minimize_l4_lbfgs]
 

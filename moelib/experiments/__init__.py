@@ -4,12 +4,6 @@
 runs one.
 """
 
-from moelib.experiments.runner import (
-    EXPERIMENTS,
-    cell_name,
-    main,
-    read_table,
-    run_experiment,
-)
+from moelib.experiments.runner import EXPERIMENTS, cell_name, main, read_table, run_experiment
 
 __all__ = ["EXPERIMENTS", "cell_name", "main", "read_table", "run_experiment"]

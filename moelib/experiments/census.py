@@ -12,9 +12,15 @@ from itertools import permutations
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from moelib.census import KINDS, classify, find_critical_points, merge, stable_occupancies
-from moelib.experiments.grid import Experiment
-from moelib.sphere import derivatives, minimize_l4_lbfgs, random_unit_rows
+from moelib.experiments.experiment import Experiment
+from moelib.experts.critical_points import (
+    POINT_KINDS,
+    classify,
+    find_critical_points,
+    merge,
+    stable_occupancies,
+)
+from moelib.experts.l4 import derivatives, minimize_l4_lbfgs, random_unit_rows
 from moelib.validation import ConvergenceWarning
 
 TENSORS, STARTS = 10, 100
@@ -103,10 +109,10 @@ def summary(T, ends, U, mu, unit):
     """What is at the ends: starts at each kind of point, and distinct points."""
     spectra = np.linalg.eigvalsh(derivatives(T, ends, mu)[2])
     kinds = classify(spectra)
-    labels, minimum = merge(ends), kinds == KINDS[0]
+    labels, minimum = merge(ends), kinds == POINT_KINDS[0]
     near = np.array([distance(V, U) < NEAR for V in ends], dtype=bool)
-    saddle = kinds == KINDS[1]
-    distinct = [len(np.unique(labels[kinds == kind])) for kind in KINDS]
+    saddle = kinds == POINT_KINDS[1]
+    distinct = [len(np.unique(labels[kinds == kind])) for kind in POINT_KINDS]
     return {
         "starts": STARTS,
         "right": np.sum(near & minimum),

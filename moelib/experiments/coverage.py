@@ -8,11 +8,10 @@ import time
 
 import numpy as np
 
-from moelib.experiments.fits import quiet_fit
-from moelib.experiments.grid import Experiment
+from moelib.estimator.summary import parameter_table
+from moelib.experiments.experiment import Experiment, quiet_fit
 from moelib.metrics import match_experts, regressor_error
 from moelib.model import standard_model
-from moelib.summary import parameter_table
 
 DATA_SETS = 400
 LEVELS = (0.5, 0.8, 0.9, 0.95, 0.99)

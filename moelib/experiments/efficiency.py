@@ -10,12 +10,12 @@ import warnings
 
 import numpy as np
 
-from moelib.experiments.grid import Experiment
-from moelib.experts import learn_experts
-from moelib.gates import learn_gates
+from moelib.experiments.experiment import Experiment
+from moelib.experts.learn import learn_experts
+from moelib.gates.learn import learn_gates
+from moelib.likelihood.maximum import maximum_likelihood, scoring_step
 from moelib.metrics import match_experts
 from moelib.model import GatedModel, standard_model
-from moelib.refine import maximum_likelihood, scoring_step
 
 DATA_SETS = {"check": 200, "map": 10, "steps": 5}
 KIND = "in-span"

@@ -12,16 +12,17 @@ import warnings
 
 import numpy as np
 
-from moelib.estimator import MixtureOfExperts
-from moelib.experiments.grid import Experiment
-from moelib.experts import learn_experts
-from moelib.labels import label_transforms
+from moelib.data.batches import BATCH_SIZE, shuffled_batches
+from moelib.estimator.mixture import MixtureOfExperts
+from moelib.experiments.experiment import Experiment
+from moelib.experts.l4 import minimize_l4_lbfgs, random_unit_rows
+from moelib.experts.learn import learn_experts
+from moelib.experts.moments import score4_sum
+from moelib.experts.sgd import l4_sgd, learn_experts_sgd
+from moelib.experts.spectral import learn_experts_spectral
+from moelib.experts.transforms import label_transforms
 from moelib.metrics import match_experts, regressor_error
 from moelib.model import standard_model
-from moelib.moments import score4_sum
-from moelib.spectral import learn_experts_spectral
-from moelib.sphere import minimize_l4_lbfgs, random_unit_rows
-from moelib.streaming import BATCH_SIZE, l4_sgd, learn_experts_sgd, shuffled_batches
 
 DATA_SETS, DATA_SETS_MU = 10, 25
 STARTS = 5

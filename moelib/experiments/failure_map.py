@@ -8,8 +8,7 @@ import time
 
 import numpy as np
 
-from moelib.experiments.fits import quiet_fit
-from moelib.experiments.grid import Experiment
+from moelib.experiments.experiment import Experiment, quiet_fit
 from moelib.metrics import gate_error, match_experts, regressor_error
 from moelib.model import GatedModel
 

@@ -12,14 +12,14 @@ import warnings
 
 import numpy as np
 
-from moelib.em import expectation_maximization
-from moelib.experiments.grid import Experiment
-from moelib.experts import learn_experts_from_batches
-from moelib.gates import learn_gates
+from moelib.experiments.experiment import Experiment
+from moelib.experts.learn import learn_experts_from_batches
+from moelib.gates.learn import learn_gates
+from moelib.likelihood.em import expectation_maximization
+from moelib.likelihood.maximum import maximum_likelihood
+from moelib.likelihood.starts import random_start
 from moelib.metrics import gate_error, match_experts, regressor_error
 from moelib.model import GatedModel, standard_model
-from moelib.refine import maximum_likelihood
-from moelib.starts import random_start
 
 BATCH = 20_000  # also the subsample
 DATA_SEED = 20  # every cell of a design sees the same data

@@ -11,14 +11,14 @@ import warnings
 
 import numpy as np
 
+from moelib.experiments.experiment import Experiment
 from moelib.experiments.experts import errors, fourth_moment
-from moelib.experiments.grid import Experiment
-from moelib.experts import learn_experts_from_batches
-from moelib.gates import learn_gates
-from moelib.labels import label_transforms
+from moelib.experts.l4 import minimize_l4_lbfgs, random_unit_rows
+from moelib.experts.learn import learn_experts_from_batches
+from moelib.experts.transforms import label_transforms
+from moelib.gates.learn import learn_gates
 from moelib.metrics import match_experts
 from moelib.model import standard_model
-from moelib.sphere import minimize_l4_lbfgs, random_unit_rows
 
 BATCH = 20_000
 STARTS = 5

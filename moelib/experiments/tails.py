@@ -10,10 +10,10 @@ import time
 
 import numpy as np
 
-from moelib.experiments.grid import Experiment
-from moelib.labels import label_transforms
+from moelib.experiments.experiment import Experiment
+from moelib.experts.moments import Moments
+from moelib.experts.transforms import label_transforms
 from moelib.model import standard_model
-from moelib.moments import Moments
 
 DATA_SETS = {2000: 2000, 8000: 2000, 32_000: 1000}
 LEVELS = (0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995)

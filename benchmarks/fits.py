@@ -1,0 +1,75 @@
+"""How long the library takes: ``make bench`` prints the table. Not a test: machines differ.
+
+Each row runs a task once to warm up and then a few times, and reports the fastest and the median.
+"""
+
+import time
+
+import numpy as np
+
+from moelib.estimator.mixture import MixtureOfExperts
+from moelib.experts.learn import learn_experts
+from moelib.experts.moments import Moments
+from moelib.experts.transforms import label_transforms
+from moelib.likelihood.em import expectation_maximization
+from moelib.likelihood.starts import random_start
+from moelib.model import standard_model
+
+SEED = 0
+
+
+def two_loss_fit():
+    """n = 8000, d = 10, k = 3: both losses, refinement, standard errors."""
+    X, y = standard_model().sample(8000, np.random.default_rng(SEED))
+    return lambda: MixtureOfExperts(n_experts=3, random_state=SEED).fit(X, y)
+
+
+def one_em_start():
+    """n = 8000, d = 10, k = 3: EM from one random start."""
+    X, y = standard_model().sample(8000, np.random.default_rng(SEED))
+    start = random_start(X, y, 3, np.random.default_rng(SEED))
+    return lambda: expectation_maximization(X, y, start)
+
+
+def large_moments():
+    """n = 1e6, d = 20, k = 5: second moment, then fourth moment in the top eigenspace."""
+    X, y = standard_model(d=20, n_experts=5).sample(10**6, np.random.default_rng(SEED))
+    transforms = label_transforms("identity", noise=0.05)
+
+    def run():
+        second = Moments(transforms, fourth=False).update(X, y).second_moment
+        basis = np.linalg.eigh(second)[1][:, -5:]
+        return Moments(transforms, basis).update(X, y).fourth_moment
+
+    return run
+
+
+def large_experts():
+    """n = 1e6, d = 20, k = 10: all three passes over the data and five starts of L4."""
+    X, y = standard_model(d=20, n_experts=10).sample(10**6, np.random.default_rng(SEED))
+    return lambda: learn_experts(X, y, 10, np.random.default_rng(SEED))
+
+
+# task, times to run it, seconds it may take on two cores
+TASKS: list = [(two_loss_fit, 7, 0.5), (one_em_start, 7, 0.3), (large_moments, 3, 3.0)]
+TASKS += [(large_experts, 3, None)]
+
+
+def main():
+    """Time every task and print the table."""
+    print(f"{'task':<18}{'fastest':>9}{'median':>9}{'goal':>8}   what")
+    for task, repeats, goal in TASKS:
+        run = task()
+        run()
+        seconds = []
+        for _ in range(repeats):
+            begin = time.perf_counter()
+            run()
+            seconds.append(time.perf_counter() - begin)
+        limit = f"{goal:.1f} s" if goal else "-"
+        fastest, median = min(seconds), float(np.median(seconds))
+        print(f"{task.__name__:<18}{fastest:>7.2f} s{median:>7.2f} s{limit:>8}   {task.__doc__}")
+
+
+if __name__ == "__main__":
+    main()

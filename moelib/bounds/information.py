@@ -1,0 +1,166 @@
+r"""The best possible: the Fisher information of a gated model and the Cramér-Rao bound.
+
+With the closed-form score s of one sample in :math:`\theta = (A, W, \log\sigma)`, see
+:mod:`moelib.likelihood.score`, the information and the bound are
+
+.. math:: J = E[s s^\top], \qquad \mathrm{Cov}(\hat\theta) \succeq J^{-1} / n
+
+for every unbiased estimator. One scoring step :math:`\theta + \hat J^{-1} \hat E[s]` from an
+estimate whose error is small enough reaches the bound as :math:`n \to \infty`.
+"""
+
+import numpy as np
+
+from moelib.data.batches import row_blocks
+from moelib.likelihood.maximum import errors_from_information, in_shapes
+from moelib.likelihood.score import score_factors, scores
+from moelib.parameters import FreeParameters
+from moelib.validation import as_choice, as_generator, as_positive
+
+MOST_NODES = 5_000_000  # of a quadrature
+
+
+def fisher_information(
+    model, free=FreeParameters(), method="monte-carlo", n_draws=400_000, rng=None, n_nodes=24
+):
+    r"""Fisher information of one sample with standard normal inputs, :math:`E[s s^\top]`.
+
+    Parameters
+    ----------
+    model : GatedModel                the truth
+    free : FreeParameters             which parameters are unknown
+    method : {"monte-carlo", "quadrature"}
+        Draw samples, in any dimension; or integrate over the label and the directions that experts
+        and gates span, which suits few directions and a noise that is not small.
+    n_draws : int                     samples of the Monte Carlo average, whose relative error is of
+                                      order one over their root
+    rng : numpy.random.Generator, optional       a fixed one if not given
+    n_nodes : int                     of the quadrature, in each direction and for the label: double
+                                      it to see how accurate the result is
+
+    Returns
+    -------
+    (q, q) array                      in the order of :meth:`moelib.FreeParameters.vector`
+
+    Raises
+    ------
+    ValueError
+        When the quadrature would need more than ``MOST_NODES`` nodes.
+
+    Examples
+    --------
+    >>> from moelib import standard_model
+    >>> J = fisher_information(standard_model(d=3, n_experts=2))
+    >>> J.shape, bool(np.linalg.eigvalsh(J)[0] > 0)
+    ((10, 10), True)
+
+    References
+    ----------
+    Louis (1982).   Taught in: "The best possible".
+    """
+    as_choice(method, "method", ["monte-carlo", "quadrature"])
+    n_draws = int(as_positive(n_draws, "n_draws"))
+    n_nodes = int(as_positive(n_nodes, "n_nodes"))
+    if method == "quadrature":
+        return _information_by_quadrature(model, free, n_nodes)
+    rng = np.random.default_rng(0) if rng is None else as_generator(rng)
+    J = 0.0
+    for block in row_blocks(n_draws):
+        X, y = model.sample(block.stop - block.start, rng)
+        S = scores(model, X, y, free)
+        J = J + S.T @ S
+    return J / n_draws
+
+
+def cramer_rao_bound(
+    model, n, free=FreeParameters(), unit_experts=False, information=None, **options
+):
+    r"""Least standard deviations of unbiased estimates from n samples: roots of :math:`J^{-1} / n`.
+
+    Parameters
+    ----------
+    model : GatedModel                the truth, whose inputs are standard normal
+    n : int                           number of samples
+    free : FreeParameters             which parameters are unknown
+    unit_experts : bool               whether the lengths of the experts are known: the bound then
+                                      holds for errors along the spheres
+    information : (q, q) array, optional         J if it is known already
+    **options                         of :func:`fisher_information` otherwise
+
+    Returns
+    -------
+    StandardErrors                    in the shapes of the parameters
+
+    Warns
+    -----
+    AssumptionWarning
+        When J is singular: what the law of the data does not determine has an infinite bound.
+
+    Examples
+    --------
+    >>> from moelib import standard_model
+    >>> bound = cramer_rao_bound(standard_model(d=3, n_experts=2, noise=0.1), n=10_000)
+    >>> 0.0007 < bound.noise < 0.0008  # with known answers it would be 0.1 / sqrt(20_000)
+    True
+
+    References
+    ----------
+    Rao (1945); Stoica & Ng (1998) for the bound under constraints.
+    Taught in: "The best possible".
+    """
+    n = as_positive(n, "n")
+    J = fisher_information(model, free, **options) if information is None else information
+    if not unit_experts:
+        return errors_from_information(model, J, n, free)
+    tangent = _tangent(model, free)
+    covariance = tangent @ np.linalg.inv(tangent.T @ J @ tangent) @ tangent.T / n
+    return in_shapes(model, np.diag(covariance), covariance, free)
+
+
+def _tangent(model, free):
+    """Orthonormal directions, as columns, that leave the lengths of the experts as they are."""
+    k, d = model.experts.shape
+    radial = np.zeros((k, free.count(k, d)))
+    rows = radial[:, : k * (d + free.intercepts)].reshape(k, k, -1)
+    rows[np.arange(k), np.arange(k), :d] = model.experts
+    return np.linalg.svd(radial)[2][k:].T
+
+
+def _information_by_quadrature(model, free, n_nodes):
+    """Gauss-Hermite rules over the label and the span U of experts and gates.
+
+    A score is c (x) x, with weights c that see only u = U'x. Outside the span x has mean zero and
+    the identity as its covariance: that part adds E[c c'] (x) (I - U U').
+    """
+    k, d = model.experts.shape
+    values, directions = np.linalg.svd(np.vstack([model.experts, model.gates]))[1:]
+    r = int(np.sum(values > 1e-9 * values[0]))
+    total = n_nodes ** (r + 1) * k
+    if total > MOST_NODES:
+        raise ValueError(
+            f"quadrature over {r} directions with n_nodes={n_nodes} takes {total:.1e} nodes, more "
+            f"than {MOST_NODES:.0e}: give fewer nodes or use method='monte-carlo'"
+        )
+    t, weight = np.polynomial.hermite_e.hermegauss(n_nodes)
+    weight = weight / weight.sum()
+    U = np.stack(np.meshgrid(*[t] * r, indexing="ij"), axis=-1).reshape(-1, r)
+    mass = np.prod(np.stack(np.meshgrid(*[weight] * r, indexing="ij"), axis=-1).reshape(-1, r), 1)
+    X = U @ directions[:r]
+    gates, answers = model.gate_probabilities(X), model.expert_means(X)
+    q, slopes = free.count(k, d), _slope_places(free, k, d)
+    J, outside = np.zeros((q, q)), np.zeros((2 * k - 1, 2 * k - 1))
+    for expert, (node, share) in ((i, pair) for i in range(k) for pair in zip(t, weight)):
+        y = answers[:, expert] + model.noise * node
+        w = (mass * gates[:, expert] * share)[:, None]
+        S, C = scores(model, X, y, free), np.hstack(score_factors(model, X, y)[:2])
+        J, outside = J + (S * w).T @ S, outside + (C * w).T @ C
+    rest = np.eye(d) - directions[:r].T @ directions[:r]
+    J[np.ix_(slopes, slopes)] += np.kron(outside[: len(slopes) // d, : len(slopes) // d], rest)
+    return J
+
+
+def _slope_places(free, k, d):
+    """Places of the slopes, experts' and then gates', in the vector of free parameters."""
+    places = np.arange(free.count(k, d))
+    experts, gates, _ = free.blocks(places, k, d)
+    return np.concatenate([experts[:, :d].ravel()] + [gates[:, :d].ravel()] * free.gate_slopes)

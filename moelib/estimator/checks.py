@@ -1,0 +1,103 @@
+"""What the estimator refuses: every error names the argument and says what to do."""
+
+import numpy as np
+
+from moelib.experts.transforms import KINDS
+from moelib.likelihood.descent import SOLVERS
+from moelib.likelihood.starts import STARTS
+from moelib.links import as_link
+from moelib.model import GatedModel
+from moelib.validation import as_choice, as_not_negative, as_positive
+
+MOMENT_METHODS = ["two-loss", "l4-sgd", "spectral"]
+METHODS = [*MOMENT_METHODS, "em", "gradient-em", "likelihood", "least-squares"]
+WEIGHTED_METHODS = ["two-loss", "spectral", "em"]
+
+
+def check_parameters(estimator):
+    """Raise ``ValueError`` for parameters of a ``MixtureOfExperts`` that cannot be used."""
+    e = estimator
+    as_choice(e.method, "method", METHODS)
+    as_link(e.link)
+    for name, least in (("n_experts", 2), ("n_init", 1), ("max_iter", 1)):
+        value = getattr(e, name)
+        if not isinstance(value, (int, np.integer)) or value < least:
+            raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
+    as_positive(e.tol, "tol")
+    if e.noise is not None:
+        as_positive(e.noise, "noise")
+    as_choice(e.solver, "solver", SOLVERS)
+    as_choice(e.transforms, "transforms", KINDS)
+    if e.method not in ("em", "gradient-em") and e.constant_gate:
+        raise ValueError(f"constant_gate=True needs method='em': {e.method!r} learns gates in x")
+    if e.anneal and (e.method != "em" or e.noise is None):
+        raise ValueError("anneal=True needs method='em' and a known noise=: free noise anneals")
+    if e.method in MOMENT_METHODS and e.fit_intercept and not e.refine:
+        raise ValueError(
+            f"fit_intercept=True with method={e.method!r} needs refine=True: the moments "
+            "know no intercepts, only the refinement learns them"
+        )
+    ridge = as_not_negative(e.gate_ridge, "gate_ridge")
+    if ridge and e.method not in [*MOMENT_METHODS, "em"]:
+        raise ValueError(
+            f"gate_ridge={ridge:g} needs method='em' or one of the methods with moments; "
+            f"{e.method!r} knows no ridge"
+        )
+    _check_init(e)
+
+
+def _check_init(e):
+    if not isinstance(e.init, GatedModel):
+        as_choice(e.init, "init", STARTS)
+        return
+    if e.method in MOMENT_METHODS:
+        raise ValueError(f"init=model needs a method that starts somewhere, not {e.method!r}")
+    if e.init.n_experts != e.n_experts or e.init.link.name != as_link(e.link).name:
+        raise ValueError(
+            f"init must be a model with {e.n_experts} experts and link {e.link!r}, got one with "
+            f"{e.init.n_experts} and {e.init.link.name!r}"
+        )
+    if not e.fit_intercept and (
+        np.any(e.init.expert_intercepts) or (not e.constant_gate and np.any(e.init.gate_intercepts))
+    ):
+        raise ValueError("init has intercepts that would not be learned: pass fit_intercept=True")
+
+
+def check_data(estimator, X, y, sample_weight):
+    """Raise ``ValueError`` for data that a ``MixtureOfExperts`` cannot use."""
+    e = estimator
+    n, d = X.shape
+    if isinstance(e.init, GatedModel) and e.init.n_features != d:
+        raise ValueError(f"init must have {d} features like X, got {e.init.n_features}")
+    counted = n if sample_weight is None else np.count_nonzero(sample_weight)
+    needed = e.free_.count(e.n_experts, d) + 1
+    if counted < needed:
+        plural = "s" if counted > 1 else ""
+        raise ValueError(
+            f"{counted} sample{plural} (n_samples={counted}) are too few for {e.n_experts} experts "
+            f"and {d} feature(s), which have {needed - 1} free parameters: at least {needed} "
+            "samples or fewer experts are needed"
+        )
+    if sample_weight is not None and e.method not in WEIGHTED_METHODS:
+        raise ValueError(
+            f"sample_weight needs one of {', '.join(map(repr, WEIGHTED_METHODS))}; "
+            f"method={e.method!r} knows no weights"
+        )
+    used = y if sample_weight is None else y[sample_weight > 0]
+    if np.ptp(used) == 0:
+        raise ValueError(f"y is constant ({used[0]:g}): there is nothing to learn from it")
+
+
+def as_random_generator(random_state):
+    """A ``numpy.random.Generator`` from anything that scikit-learn calls a random state."""
+    if isinstance(random_state, np.random.Generator):
+        return random_state
+    if isinstance(random_state, np.random.RandomState):
+        return np.random.default_rng(random_state.randint(2**32, dtype=np.uint64))
+    try:
+        return np.random.default_rng(random_state)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            "random_state must be None, a non-negative integer, a numpy.random.Generator or a "
+            f"RandomState; got {random_state!r}"
+        ) from error

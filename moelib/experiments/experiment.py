@@ -1,0 +1,65 @@
+"""What an experiment is: a grid of cells and what computes the rows of one."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from moelib.estimator.mixture import MixtureOfExperts
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A declared experiment.
+
+    Parameters
+    ----------
+    name : str            name of its file and on the command line
+    description : str     one line for the header
+    grid : list of dict   the cells, each a set of settings
+    run : callable        (cell, numpy.random.SeedSequence) -> list of rows, each a dict with
+                          ``method`` and ``seconds`` among its keys
+    """
+
+    name: str
+    description: str
+    grid: list
+    run: Callable
+
+
+def quiet_fit(model, X, y, settings, rng):
+    """Fit a mixture with these settings; what it warns of shows in the rows of the experiment.
+
+    Parameters
+    ----------
+    model : GatedModel             the truth: its number of experts, its link and, for the setting
+                                   ``noise="true"``, its noise are told to the method
+    X : (n, d) array,  y : (n,) array
+    settings : dict                parameters of :class:`moelib.MixtureOfExperts`
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    MixtureOfExperts
+
+    Raises
+    ------
+    ValueError
+        When there are fewer samples than parameters.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from moelib import standard_model
+    >>> model = standard_model(d=4, n_experts=2)
+    >>> X, y = model.sample(500, np.random.default_rng(0))
+    >>> settings = dict(method="em", noise="true")
+    >>> quiet_fit(model, X, y, settings, np.random.default_rng(0)).noise_
+    0.05
+    """
+    settings = dict(settings)
+    if settings.get("noise") == "true":
+        settings["noise"] = model.noise
+    estimator = MixtureOfExperts(model.n_experts, link=model.link, random_state=rng, **settings)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return estimator.fit(X, y)

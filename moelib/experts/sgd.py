@@ -1,0 +1,156 @@
+r"""L4 by stochastic gradients: every batch is seen once, no moment is kept.
+
+The sample form of L4 is a mean over samples of a function of the rows, so a batch gives an unbiased
+gradient of its quartic part. A step follows the gradient's tangential part and puts the rows back
+on their spheres; steps get shorter, and the rows are averaged over the second half of the stream.
+"""
+
+import numpy as np
+from tqdm import tqdm
+
+from moelib.experts.l4 import random_unit_rows
+from moelib.experts.learn import check_mu, expert_fit
+from moelib.experts.reduction import reduce_batches
+from moelib.validation import as_generator, as_positive
+
+
+def learn_experts_sgd(
+    batches,
+    n_experts,
+    rng,
+    link="identity",
+    noise=None,
+    mu=0.5,
+    n_init=1,
+    n_epochs=1,
+    step=None,
+    kind="polynomial",
+    verbose=False,
+):
+    """Recover the experts from a stream of batches with projected stochastic gradients on L4.
+
+    Parameters
+    ----------
+    batches : callable            each call returns an iterable over (X, y) batches, the same ones
+                                  or fresh ones; it is called twice for the reduction and then
+                                  ``n_epochs`` times for each start
+    n_experts : int               k, at most d
+    rng : numpy.random.Generator  for the starting directions
+    link : str, callable or Link
+    noise : float, optional       standard deviation; read off the labels if not given
+    mu : float                    weight of the diagonal term, between 0 and 1
+    n_init : int                  random starts; the lowest loss over its last epoch wins
+    n_epochs : int                passes over the stream
+    step : float, optional        first step length, see :func:`l4_sgd`; 0.15 / k if not given, as
+                                  the whitened loss has curvatures of order k
+    kind : {"polynomial", "optimal", "in-span"}      of the label transforms
+    verbose : bool                show progress over the starts
+
+    Returns
+    -------
+    ExpertFit                     its losses are those of the batches, averaged over half the stream
+
+    Notes
+    -----
+    Taught in: "Learning the experts".
+
+    Examples
+    --------
+    >>> from moelib import regressor_error, standard_model
+    >>> model = standard_model(d=6)
+    >>> def fresh(rng=np.random.default_rng(0)):
+    ...     return (model.sample(2000, rng) for _ in range(100))
+    >>> fit = learn_experts_sgd(fresh, 3, np.random.default_rng(1))
+    >>> regressor_error(fit.experts, model.experts) < 0.1
+    True
+    """
+    rng, mu = as_generator(rng), check_mu(mu)
+    reduction = reduce_batches(batches, n_experts, link, noise, kind)
+    transforms, scale = reduction.transforms, reduction.scale
+    step = 0.15 / n_experts if step is None else as_positive(step, "step")
+
+    def stream():
+        for _ in range(n_epochs):
+            for X, y in batches():
+                yield X, y / scale
+
+    runs = []
+    for _ in tqdm(range(n_init), desc="l4-sgd starts", disable=not verbose):
+        V = random_unit_rows(n_experts, rng)
+        runs.append(l4_sgd(stream(), V, transforms, mu, step, reduction.frame))
+    return expert_fit(reduction, None, runs)
+
+
+def l4_sgd(stream, V, transforms, mu=0.5, step=0.02, frame=None):
+    r"""Projected stochastic gradient descent on the quartic part of L4.
+
+    Step number t has length ``step / sqrt(1 + t / 20)``; a batch whose gradient would turn a row by
+    more than half its length is shortened to that.
+
+    Parameters
+    ----------
+    stream : iterable             of batches X (n, d), y (n,)
+    V : (k, r) array              start, unit rows
+    transforms : LabelTransforms
+    mu : float
+    step : float                  length of the first step per unit of gradient
+    frame : (r, d) array, optional
+        Row v stands for the candidate expert ``v @ frame``; the identity if not given, which is
+        the plain method on the sphere of the inputs' own space.
+
+    Returns
+    -------
+    V : (k, r) array              unit rows, averaged over the second half of the steps
+    history : list of float       L4 of each batch before its step, and last the mean over the
+                                  second half
+
+    Examples
+    --------
+    >>> from moelib import label_transforms, standard_model
+    >>> model, rng = standard_model(d=5), np.random.default_rng(0)
+    >>> V, history = l4_sgd([model.sample(1000, rng)] * 3, np.eye(5)[:3], label_transforms())
+    >>> V.shape, len(history)
+    ((3, 5), 4)
+    """
+    as_positive(step, "step")
+    frame = np.eye(V.shape[1]) if frame is None else frame
+    history, path = [], []
+    for t, (X, y) in enumerate(stream):
+        loss, gradient = batch_l4(V @ frame, X, y, transforms, mu)
+        history.append(loss)
+        gradient = gradient @ frame.T
+        tangent = gradient - np.sum(gradient * V, axis=1, keepdims=True) * V
+        move = step / np.sqrt(1 + t / 20) * tangent
+        move *= np.minimum(1, 0.5 / np.maximum(np.linalg.norm(move, axis=1, keepdims=True), 1e-300))
+        V = V - move
+        V = V / np.linalg.norm(V, axis=1, keepdims=True)
+        path.append(V)
+    if not path:
+        raise ValueError("stream must yield at least one batch")
+    half = len(path) // 2
+    V = np.mean(path[half:], axis=0)
+    return V / np.linalg.norm(V, axis=1, keepdims=True), [*history, float(np.mean(history[half:]))]
+
+
+def batch_l4(A, X, y, transforms, mu):
+    """The quartic part of L4 on one batch and its gradient in A: the sample form.
+
+    Parameters
+    ----------
+    A : (k, d) array            candidate experts
+    X : (n, d) array,  y : (n,) array
+    transforms : LabelTransforms
+    mu : float
+
+    Returns
+    -------
+    loss : float,  gradient : (k, d) array; O(n d k + n k^2)
+    """
+    import torch
+
+    from moelib.losses import l4_loss
+
+    rows = torch.tensor(A, requires_grad=True)
+    loss = l4_loss(rows, X, y, transforms, mu=mu, lam=0.0)
+    loss.backward()
+    return loss.item(), rows.grad.numpy()

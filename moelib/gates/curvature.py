@@ -1,0 +1,111 @@
+r"""How hard is it to learn the gates? Answers from the eigenvalues of their loss.
+
+The Hessian :math:`H = \hat E[(\mathrm{Cov}_p - \mathrm{Cov}_r) \otimes x x^\top]` is prior minus
+posterior uncertainty. Its condition number sets the pace of gradient descent, and what the
+posterior takes away from the prior sets the pace of EM.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import eigh
+
+from moelib.gates.loss import covariance_hessian
+from moelib.validation import as_matrix, as_not_negative, as_vector, as_weights
+
+
+@dataclass(frozen=True, eq=False)
+class GateCurvature:
+    r"""Eigenvalues of the gates' loss at one point, and what they predict.
+
+    Attributes
+    ----------
+    eigenvalues : (m,) array          of the Hessian H, smallest first; m = (k-1) d
+    prior_eigenvalues : (m,) array    of the prior part, EM's convex surrogate
+    missing : (m,) array              of :math:`H_p^{-1} H_r`, between 0 and 1: the share of the
+                                      prior curvature that the hidden expert takes away
+    prior_uncertainty : (k,) array    :math:`\hat E[p_i (1 - p_i)]` of every expert
+    posterior_uncertainty : (k,) array
+    """
+
+    eigenvalues: np.ndarray
+    prior_eigenvalues: np.ndarray
+    missing: np.ndarray
+    prior_uncertainty: np.ndarray
+    posterior_uncertainty: np.ndarray
+
+    @property
+    def convex(self):
+        """Whether the loss is convex here: no eigenvalue below zero."""
+        return bool(self.eigenvalues[0] >= 0)
+
+    @property
+    def condition_number(self):
+        """Largest over smallest eigenvalue; ``inf`` where the smallest is not positive."""
+        if self.eigenvalues[0] <= 0:
+            return np.inf
+        return float(self.eigenvalues[-1] / self.eigenvalues[0])
+
+    @property
+    def gradient_step(self):
+        r"""The step of gradient descent that contracts fastest, :math:`2 / (h_1 + h_m)`."""
+        return float(2 / (self.eigenvalues[0] + self.eigenvalues[-1]))
+
+    @property
+    def gradient_rate(self):
+        """Factor by which that step shrinks the error near a minimum: (c - 1) / (c + 1)."""
+        if np.isinf(self.condition_number):
+            return 1.0
+        return (self.condition_number - 1) / (self.condition_number + 1)
+
+    @property
+    def em_rate(self):
+        """Factor by which EM shrinks the error near a minimum: the largest missing share."""
+        return float(self.missing[-1])
+
+
+def gate_curvature(model, X, y, ridge=0.0, sample_weight=None):
+    r"""Diagnose the gates' loss at a model.
+
+    Parameters
+    ----------
+    model : GatedModel                     experts, gates and noise at which to look
+    X : (n, d) array,  y : (n,) array
+    ridge : float                          as in :func:`moelib.learn_gates`
+    sample_weight : (n,) array, optional
+
+    Returns
+    -------
+    GateCurvature
+
+    Notes
+    -----
+    O(n k^2 d^2). Intercepts of the gates, if there are any, are held fixed.
+
+    Examples
+    --------
+    >>> from moelib import standard_model
+    >>> model = standard_model(d=6)
+    >>> found = gate_curvature(model, *model.sample(8000, np.random.default_rng(0)))
+    >>> found.convex, found.condition_number < 10, found.em_rate < 0.2
+    (True, True, True)
+
+    References
+    ----------
+    Dempster, Laird & Rubin (1977) on the rate of EM.   Taught in: "Learning the gates".
+    """
+    X = as_matrix(X, "X", n_columns=model.n_features)
+    y = as_vector(y, "y", len(X))
+    weights = as_weights(sample_weight, len(y))
+    ridge = as_not_negative(ridge, "ridge")
+    p, r = model.gate_probabilities(X), model.posterior(X, y)
+    prior = covariance_hessian(p, X, weights, ridge)
+    posterior = covariance_hessian(r, X, weights)
+    damping = 1e-14 * max(np.trace(prior), np.finfo(float).tiny) * np.eye(len(prior))
+    return GateCurvature(
+        eigenvalues=np.linalg.eigvalsh(prior - posterior),
+        prior_eigenvalues=np.linalg.eigvalsh(prior),
+        missing=eigh(posterior, prior + damping, eigvals_only=True),
+        prior_uncertainty=np.average(p * (1 - p), axis=0, weights=weights),
+        posterior_uncertainty=np.average(r * (1 - r), axis=0, weights=weights),
+    )

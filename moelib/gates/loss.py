@@ -1,0 +1,160 @@
+r"""The gates' loss with the experts frozen, its derivatives, and one step of each method on it.
+
+.. math:: L_{\log}(W; A) = -\hat E \log \sum_i p_i(x; W)\, N(y; g(\langle a_i, x\rangle), \sigma^2)
+            + \tfrac{\rho}{2} |W|^2
+
+With r the posterior over experts, the gradient is :math:`-\hat E[(r - p) \otimes x] + \rho W` and
+the Hessian :math:`\hat E[(\mathrm{Cov}_p - \mathrm{Cov}_r) \otimes x x^\top] + \rho I`, where
+:math:`\mathrm{Cov}_q = \mathrm{Diag}(q) - q q^\top` over the first k-1 coordinates: the curvature
+is prior minus posterior uncertainty. Dropping :math:`\mathrm{Cov}_r` leaves the convex surrogate
+that EM uses. The ridge :math:`\rho` is zero unless asked for.
+
+Gates are a (k-1, p) array for a design matrix D (n, p): X, or X and a column of ones when there
+are intercepts; a ridge may be a number or one for each column of D. Expectations are means over
+samples, weighted if there are ``weights`` (n,), whose mean has to be one.
+"""
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+from scipy.special import log_softmax, logsumexp
+
+from moelib.data.batches import row_blocks
+
+
+def log_normal_density(squares, variance):
+    """Logarithm of the normal density at squared residuals (n, k)."""
+    return -0.5 * (squares / variance + np.log(2 * np.pi * variance))
+
+
+def log_gate_probabilities(W, D):
+    """Log-softmax of the scores (D W', 0): (k-1, p), (n, p) -> (n, k)."""
+    return log_softmax(np.column_stack([D @ W.T, np.zeros(len(D))]), axis=1)
+
+
+def posterior(W, D, log_normals):
+    """Posterior over experts, (n, k)."""
+    return np.exp(log_softmax(log_gate_probabilities(W, D) + log_normals, axis=1))
+
+
+def penalty(W, ridge):
+    """The ridge's part of the loss."""
+    return 0.5 * float(np.sum(ridge * W**2))
+
+
+def negative_log_likelihood(W, D, log_normals, weights=None, ridge=0.0):
+    """The gates' loss in nats per sample."""
+    log_density = logsumexp(log_gate_probabilities(W, D) + log_normals, axis=1)
+    return penalty(W, ridge) - float(np.mean(_weighted(log_density, weights)))
+
+
+def gate_gradient(W, D, log_normals, weights=None, ridge=0.0):
+    """Gradient of the gates' loss, (k-1, p)."""
+    p = np.exp(log_gate_probabilities(W, D))
+    r = posterior(W, D, log_normals)
+    return ridge * W - _weighted(r - p, weights)[:, :-1].T @ D / len(D)
+
+
+def gate_hessian(W, D, log_normals, weights=None, ridge=0.0):
+    """Hessian of the gates' loss, ((k-1) p, (k-1) p): prior minus posterior uncertainty."""
+    p = np.exp(log_gate_probabilities(W, D))
+    r = posterior(W, D, log_normals)
+    prior = covariance_hessian(p, D, weights, ridge)
+    return prior - covariance_hessian(r, D, weights)
+
+
+def covariance_hessian(q, D, weights=None, ridge=0.0):
+    r""":math:`\hat E[\mathrm{Cov}_q \otimes x x^\top] + \rho I` for probabilities q (n, k)."""
+    n, p = D.shape
+    m = q.shape[1] - 1
+    hessian = np.zeros((m * p, m * p))
+    for block in row_blocks(n):
+        d = D[block] if weights is None else D[block] * np.sqrt(weights[block])[:, None]
+        products = (q[block, :m, None] * d[:, None, :]).reshape(len(d), m * p)
+        hessian -= products.T @ products
+        for i in range(m):
+            own = slice(i * p, (i + 1) * p)
+            hessian[own, own] += products[:, own].T @ d
+    return hessian / n + np.diag(np.tile(np.broadcast_to(ridge, p), m))
+
+
+def newton_step(W, D, log_normals, weights=None, ridge=0.0):
+    """One Newton step on the loss; where that is not convex, on EM's surrogate curvature."""
+    p, r = np.exp(log_gate_probabilities(W, D)), posterior(W, D, log_normals)
+    prior = covariance_hessian(p, D, weights, ridge)
+    gradient = ridge * W - _weighted(r - p, weights)[:, :-1].T @ D / len(D)
+    direction = _solve(prior - covariance_hessian(r, D, weights), gradient)
+    if direction is None:
+        direction = _solve_damped(prior, gradient)
+    loss = _loss_of_gates(D, log_normals, weights, ridge)
+    return _descend(W, direction, gradient, loss)
+
+
+def em_step(W, D, log_normals, weights=None, ridge=0.0):
+    """One EM step: the posterior r is held fixed and the surrogate gets a Newton step."""
+    return surrogate_step(W, D, _weighted(posterior(W, D, log_normals), weights), ridge)
+
+
+def surrogate_step(W, D, r, ridge=0.0):
+    """One guarded Newton step on the convex loss -mean(r log p(W)).
+
+    The responsibilities r (n, k) of a sample sum to its weight, one if there are no weights.
+    """
+    p, weights = np.exp(log_gate_probabilities(W, D)), r.sum(axis=1)
+    gradient = ridge * W - (r - _weighted(p, weights))[:, :-1].T @ D / len(D)
+    direction = _solve_damped(covariance_hessian(p, D, weights, ridge), gradient)
+
+    def cross_entropy(V):
+        fit = -float(np.mean(np.sum(r * log_gate_probabilities(V, D), axis=1)))
+        return fit + penalty(V, ridge)
+
+    return _descend(W, direction, gradient, cross_entropy)
+
+
+def gradient_step(W, D, log_normals, weights=None, ridge=0.0):
+    """One step of gradient descent, of length 4 / L: L bounds the eigenvalues of E[x x']."""
+    gradient = gate_gradient(W, D, log_normals, weights, ridge)
+    largest = np.linalg.eigvalsh(D.T @ _weighted(D, weights) / len(D))[-1]
+    step = 1 / (largest / 4 + np.max(ridge))
+    loss = _loss_of_gates(D, log_normals, weights, ridge)
+    return _descend(W, step * gradient, gradient, loss)
+
+
+def _loss_of_gates(D, log_normals, weights, ridge):
+    return lambda W: negative_log_likelihood(W, D, log_normals, weights, ridge)
+
+
+def _weighted(values, weights):
+    """Rows of values times their weights, if there are any."""
+    return values if weights is None else (values.T * weights).T
+
+
+def _descend(W, direction, gradient, loss):
+    """Step along -direction, halved until the loss falls; return the gates and |gradient|."""
+    start, slope = loss(W), np.sum(gradient * direction)
+    step, norm = 1.0, float(np.linalg.norm(gradient))
+    rounding = np.finfo(float).eps * abs(start)  # near a minimum, where no fall can be seen
+    while step > 1e-10:
+        candidate = W - step * direction
+        if loss(candidate) <= start - 1e-4 * step * slope + rounding:
+            return candidate, norm
+        step /= 2
+    return W, norm
+
+
+def _solve(hessian, gradient):
+    """Solve for the Newton direction; None where the Hessian is not positive definite."""
+    try:
+        return cho_solve(cho_factor(hessian), gradient.ravel()).reshape(gradient.shape)
+    except np.linalg.LinAlgError:
+        return None
+
+
+def _solve_damped(hessian, gradient):
+    """Newton direction for a convex surrogate, or the gradient where its curvature has vanished.
+
+    A trace of the identity keeps directions without data at rest. The curvature vanishes when the
+    gates separate the samples: there is little left to gain, and any descent direction will do.
+    """
+    damping = 1e-9 * (np.trace(hessian) / len(hessian) + 1e-9)
+    direction = _solve(hessian + damping * np.eye(len(hessian)), gradient)
+    return gradient if direction is None else direction

@@ -1,0 +1,253 @@
+r"""Maximum likelihood of all parameters at once, and their standard errors.
+
+With the score of every sample, see :mod:`moelib.likelihood.score`, the mean outer product J of the
+scores estimates the Fisher information. Scoring steps
+:math:`\theta \leftarrow \theta + J^{-1} \hat E[\text{score}]` climb to the maximum, and
+:math:`(n J)^{-1}` is the covariance of the estimate there.
+"""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+
+from moelib.likelihood.em import NOISE_FLOOR, EMFit, expectation_maximization, penalised
+from moelib.likelihood.score import mean_score, score_moments, scores
+from moelib.parameters import FreeParameters
+from moelib.validation import (
+    AssumptionWarning,
+    ConvergenceWarning,
+    as_matrix,
+    as_vector,
+    as_weights,
+)
+
+__all__ = [
+    "StandardErrors",
+    "maximum_likelihood",
+    "mean_score",
+    "score_moments",
+    "scores",
+    "scoring_step",
+    "standard_errors",
+]
+
+LONGEST_STEP = 1e6  # of a scoring step, relative to the parameters
+LONGEST_LOG_NOISE_STEP = 2.0
+
+
+def maximum_likelihood(
+    X, y, start, free=FreeParameters(), max_iter=1000, tol=1e-9, sample_weight=None
+):
+    """Climb from a starting model to a maximum of the likelihood, in all parameters.
+
+    EM steps, which never overshoot, do the first part; scoring steps, which converge fast near
+    the maximum, the second.
+
+    Parameters
+    ----------
+    X : (n, d) array,  y : (n,) array
+    start : GatedModel         for instance what the two losses found
+    free : FreeParameters      what to learn
+    max_iter : int             for EM and for scoring, each
+    tol : float                stop when the predicted gain is smaller, in nats per sample
+    sample_weight : (n,) array, optional      how often each sample counts
+
+    Returns
+    -------
+    EMFit
+
+    Warns
+    -----
+    ConvergenceWarning
+        When it did not converge.
+
+    Examples
+    --------
+    >>> from moelib import standard_model
+    >>> model = standard_model(d=5, n_experts=2)
+    >>> X, y = model.sample(2000, np.random.default_rng(0))
+    >>> fit = maximum_likelihood(X, y, start=model)
+    >>> bool(np.abs(mean_score(fit.model, X, y)).max() < 1e-3)
+    True
+
+    References
+    ----------
+    Taught in: "The whole pipeline".
+    """
+    X = as_matrix(X, "X", n_columns=start.n_features)
+    y = as_vector(y, "y", len(X))
+    weights = as_weights(sample_weight, len(y))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # EM only warms up here
+        warm = expectation_maximization(
+            X, y, start, free, max_iter, tol=max(tol, 1e-5), sample_weight=weights
+        )
+    model, history, path = warm.model, warm.history, warm.path
+    for _ in range(max_iter):
+        score, J = score_moments(model, X, y, free, weights)
+        direction = _scoring_direction(J, score)
+        if score @ direction / 2 < tol:
+            return EMFit(model, history, True, path)
+        model, value = _climb(model, X, y, direction, history[-1], free, weights)
+        if value <= history[-1]:
+            break
+        history.append(value)
+        path.append(model)
+    # scoring stalls where the information is singular; EM still climbs, slowly
+    rest = expectation_maximization(X, y, model, free, max_iter, tol, sample_weight=weights)
+    return EMFit(rest.model, history + rest.history[1:], rest.converged, path + rest.path[1:])
+
+
+@dataclass(frozen=True, eq=False)
+class StandardErrors:
+    """Standard errors in the shapes of the parameters; ``inf`` where the data say nothing.
+
+    Attributes
+    ----------
+    experts : (k, d),  gates : (k-1, d),  noise : float
+    expert_intercepts : (k,),  gate_intercepts : (k-1,)      zero where not fitted
+    covariance : (q, q) array      of all free parameters, in the order of
+                                   :meth:`moelib.FreeParameters.vector`; what the data do not
+                                   determine is left out of it
+    """
+
+    experts: np.ndarray
+    gates: np.ndarray
+    noise: float
+    expert_intercepts: np.ndarray
+    gate_intercepts: np.ndarray
+    covariance: np.ndarray
+
+
+def standard_errors(model, X, y, free=FreeParameters(), sample_weight=None):
+    r"""Standard errors of maximum-likelihood estimates, from the information matrix.
+
+    They are the roots of the diagonal of :math:`(n J)^{-1}`. With a ridge on the gates, J gets its
+    curvature too: these are standard deviations of a posterior then, not of an estimate.
+
+    Parameters
+    ----------
+    model : GatedModel         at a maximum of the likelihood
+    X : (n, d) array,  y : (n,) array
+    free : FreeParameters      what was learned
+    sample_weight : (n,) array, optional
+        How often each sample counts: their sum is the number of samples.
+
+    Returns
+    -------
+    StandardErrors
+
+    Warns
+    -----
+    AssumptionWarning
+        When the information matrix is singular: some parameters are not determined by the data.
+
+    References
+    ----------
+    Louis (1982) on information in mixtures.   Taught in: "The whole pipeline".
+    """
+    weights = as_weights(sample_weight, len(X))
+    _, J = score_moments(model, X, y, free, weights)
+    n = len(X) if sample_weight is None else np.sum(sample_weight)
+    return errors_from_information(model, J, n, free)
+
+
+def errors_from_information(model, J, n, free):
+    """Standard errors of n samples from the information J (q, q) of one; warns if singular."""
+    values, vectors = np.linalg.eigh(J)
+    regular = values > 1e-12 * values[-1]
+    covariance = (vectors[:, regular] / values[regular]) @ vectors[:, regular].T / n
+    variance = np.diag(covariance).copy()
+    if not regular.all():
+        undetermined = (vectors[:, ~regular] ** 2).sum(axis=1) > 1e-6
+        variance[undetermined] = np.inf
+        warnings.warn(
+            f"the information matrix is singular: {int(undetermined.sum())} of {len(J)} "
+            "parameters are not determined by these data and have infinite standard error: a gate "
+            "may separate its experts perfectly, inputs may repeat each other, or experts coincide",
+            AssumptionWarning,
+            stacklevel=3,
+        )
+    return in_shapes(model, variance, covariance, free)
+
+
+def in_shapes(model, variance, covariance, free):
+    """Standard errors in the shapes of the parameters, from variances (q,) in one vector."""
+    k, d = model.experts.shape
+    experts, gates, log_noise = free.blocks(np.sqrt(variance), k, d)
+    return StandardErrors(
+        experts=experts[:, :d],
+        gates=gates[:, :d] if free.gate_slopes else np.zeros((k - 1, d)),
+        noise=float(model.noise * log_noise[0]) if free.noise else 0.0,
+        expert_intercepts=experts[:, d] if free.intercepts else np.zeros(k),
+        gate_intercepts=gates[:, -1] if free.gate_intercepts else np.zeros(k - 1),
+        covariance=covariance,
+    )
+
+
+def scoring_step(model, X, y, free=FreeParameters(), sample_weight=None):
+    r"""One step :math:`\theta + J^{-1} \hat E[\text{score}]`, with no search along it.
+
+    Parameters
+    ----------
+    model : GatedModel         an estimate, for instance what the two losses found
+    X : (n, d) array,  y : (n,) array
+    free : FreeParameters      what is learned
+    sample_weight : (n,) array, optional
+
+    Returns
+    -------
+    GatedModel                 halved steps are tried only where the full one would leave all bounds
+
+    Examples
+    --------
+    >>> from moelib import standard_model
+    >>> model = standard_model(d=5, n_experts=2, noise=0.5)
+    >>> X, y = model.sample(20_000, np.random.default_rng(0))
+    >>> moved = scoring_step(model, X, y)
+    >>> float(moved.log_density(X, y).sum()) > float(model.log_density(X, y).sum())
+    True
+
+    References
+    ----------
+    Taught in: "The best possible".
+    """
+    score, J = score_moments(model, X, y, free, as_weights(sample_weight, len(y)))
+    direction = _scoring_direction(J, score)
+    step, moved = 1.0, None
+    while moved is None:
+        moved, step = _moved(model, step * direction, free), step / 2
+    return moved
+
+
+def _scoring_direction(J, score):
+    """Solve J direction = score; of least norm where the information is singular."""
+    try:
+        return cho_solve(cho_factor(J), score)
+    except np.linalg.LinAlgError:
+        return np.linalg.lstsq(J, score, rcond=1e-12)[0]
+
+
+def _climb(model, X, y, direction, before, free, weights):
+    """Move along the direction, halved until the penalised likelihood rises."""
+    step = 1.0
+    while step > 1e-4:
+        candidate = _moved(model, step * direction, free)
+        if candidate and candidate.noise >= NOISE_FLOOR * np.std(y):
+            value = penalised(candidate.log_density(X, y), candidate, free, weights)
+            if value > before:
+                return candidate, value
+        step /= 2
+    return model, before
+
+
+def _moved(model, change, free):
+    """The model with its free parameters changed; None where they would leave all bounds."""
+    vector = free.vector(model)
+    if np.abs(change).max() > LONGEST_STEP * (1 + np.abs(vector).max()):
+        return None
+    if free.noise and abs(change[-1]) > LONGEST_LOG_NOISE_STEP:
+        return None
+    return free.from_vector(vector + change, like=model)

@@ -1,0 +1,133 @@
+"""Where a climb begins: random parameters, random responsibilities, or clusters."""
+
+import numpy as np
+
+from moelib.likelihood.em import m_step, weighted_responsibilities
+from moelib.links import as_link
+from moelib.model import GatedModel
+from moelib.parameters import FreeParameters
+from moelib.validation import as_choice, as_generator, as_matrix, as_positive, as_vector, as_weights
+
+STARTS = ["random", "responsibilities", "kmeans"]
+
+
+def make_start(
+    X,
+    y,
+    n_experts,
+    rng,
+    init="random",
+    link="identity",
+    free=FreeParameters(),
+    noise=None,
+    sample_weight=None,
+):
+    """A starting model of one of three kinds.
+
+    Parameters
+    ----------
+    X : (n, d) array,  y : (n,) array
+    n_experts : int
+    rng : numpy.random.Generator
+    init : {"random", "responsibilities", "kmeans"}
+        Random experts and an indifferent gate (:func:`random_start`); experts fitted to a random
+        split of the samples; or experts fitted to the clusters that k-means finds in (x, y).
+    link : str, callable or Link
+    free : FreeParameters     whether there are intercepts
+    noise : float, optional   the labels' standard deviation if not given
+    sample_weight : (n,) array, optional
+
+    Returns
+    -------
+    GatedModel
+
+    Raises
+    ------
+    ValueError
+        When ``init`` is none of the three.
+
+    Examples
+    --------
+    >>> from moelib import standard_model
+    >>> X, y = standard_model(d=4, n_experts=2).sample(100, np.random.default_rng(0))
+    >>> make_start(X, y, 2, np.random.default_rng(1), init="kmeans").experts.shape
+    (2, 4)
+
+    References
+    ----------
+    Taught in: "Likelihood and EM".
+    """
+    as_choice(init, "init", STARTS)
+    model = random_start(X, y, n_experts, rng, link, free.intercepts, noise, sample_weight)
+    if init == "random":
+        return model
+    if init == "kmeans":
+        groups = _cluster(np.column_stack([X, y]), n_experts, rng, sample_weight)
+    else:
+        groups = rng.integers(n_experts, size=len(y))
+    weights = as_weights(sample_weight, len(y))
+    split = weighted_responsibilities(np.eye(n_experts)[groups], weights)
+    fixed = FreeParameters(free.intercepts, noise=False, gate_slopes=free.gate_slopes)
+    return m_step(model, fixed.expert_design(X), fixed.gate_design(X), y, split, fixed)
+
+
+def random_start(
+    X,
+    y,
+    n_experts,
+    rng,
+    link="identity",
+    fit_intercept=False,
+    noise=None,
+    sample_weight=None,
+):
+    """A random starting model: random experts of the labels' scale, indifferent gates.
+
+    Parameters
+    ----------
+    X : (n, d) array,  y : (n,) array
+    n_experts : int
+    rng : numpy.random.Generator
+    link : str, callable or Link
+    fit_intercept : bool       spread the experts' intercepts over the labels as well
+    noise : float, optional    the labels' standard deviation if not given: EM then anneals
+    sample_weight : (n,) array, optional
+
+    Returns
+    -------
+    GatedModel
+    """
+    rng = as_generator(rng)
+    X, y = as_matrix(X, "X"), as_vector(y, "y")
+    weights = as_weights(sample_weight, len(y))
+    d, spread = X.shape[1], _standard_deviation(y, weights)
+    link = as_link(link)
+    length = spread if link.name == "identity" else 1.0
+    experts = rng.standard_normal((n_experts, d))
+    experts *= length / (np.linalg.norm(experts, axis=1, keepdims=True) * _scale(X, weights))
+    intercepts = np.zeros(n_experts)
+    if fit_intercept:
+        centre = np.average(y, weights=weights) if link.name == "identity" else 0.0
+        intercepts = centre + length * rng.standard_normal(n_experts)
+        intercepts -= experts @ np.average(X, axis=0, weights=weights)
+    noise = spread if noise is None else as_positive(noise, "noise")
+    return GatedModel(experts, np.zeros((n_experts - 1, d)), noise, link, intercepts)
+
+
+def _cluster(points, k, rng, weights):
+    from sklearn.cluster import KMeans
+
+    scaled = points / np.maximum(points.std(axis=0), np.finfo(float).tiny)
+    seed = int(rng.integers(2**31))
+    return KMeans(k, n_init=1, random_state=seed).fit_predict(scaled, sample_weight=weights)
+
+
+def _scale(X, weights):
+    """Root mean square of a column after centring, pooled over columns."""
+    spreads = _standard_deviation(X, weights)
+    return max(float(np.sqrt(np.mean(spreads**2))), np.finfo(float).tiny)
+
+
+def _standard_deviation(values, weights):
+    centred = values - np.average(values, axis=0, weights=weights)
+    return np.sqrt(np.average(centred**2, axis=0, weights=weights))
