@@ -11,7 +11,8 @@ def face(package, modules):
     package : str
         Name of the package.
     modules : dict
-        Name of a module, relative to the package -> its public names, separated by spaces.
+        Maps the name of a module, relative to the package, to its public names, separated by
+        spaces.
 
     Returns
     -------

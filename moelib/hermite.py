@@ -18,8 +18,10 @@ def hermite(m, t):
 
     Parameters
     ----------
-    m : int             order, 0 or more
+    m : int
+        Order, 0 or more.
     t : array of any shape
+        Where to evaluate the polynomial.
 
     Examples
     --------
@@ -28,7 +30,7 @@ def hermite(m, t):
 
     References
     ----------
-    Taught in: "Hermite polynomials, Stein's lemma, score tensors".
+    Taught in: :ref:`ch-hermite`.
     """
     return eval_hermitenorm(m, np.asarray(t, dtype=float))
 
@@ -40,8 +42,10 @@ def score2(x, u):
 
     Parameters
     ----------
-    x : (n, d) array    inputs, standard normal coordinates
-    u : (d,) array      direction, any length
+    x : (n, d) array
+        Inputs, standard normal coordinates.
+    u : (d,) array
+        Direction, any length.
 
     Returns
     -------
@@ -54,7 +58,7 @@ def score2(x, u):
 
     References
     ----------
-    Stein (1981).   Taught in: "Hermite polynomials, Stein's lemma, score tensors".
+    Stein (1981).   Taught in: :ref:`ch-hermite`.
     """
     return (x @ u) ** 2 - u @ u
 
@@ -67,12 +71,15 @@ def score3(x, u, v):
 
     Parameters
     ----------
-    x : (n, d) array    inputs, standard normal coordinates
-    u, v : (d,) arrays  directions, any length
+    x : (n, d) array
+        Inputs, standard normal coordinates.
+    u, v : (d,) array
+        Directions, any length.
 
     Returns
     -------
-    (n,) array; O(n d), no tensor is formed
+    (n,) array
+        O(n d), no tensor is formed.
 
     Examples
     --------
@@ -83,7 +90,7 @@ def score3(x, u, v):
     References
     ----------
     Janzamin, Sedghi & Anandkumar (2014).
-    Taught in: "Hermite polynomials, Stein's lemma, score tensors".
+    Taught in: :ref:`ch-hermite`.
     """
     a, b = x @ u, x @ v
     return a**2 * b - (u @ u) * b - 2 * a * (u @ v)
@@ -98,12 +105,15 @@ def score4(x, u, v):
 
     Parameters
     ----------
-    x : (n, d) array    inputs, standard normal coordinates
-    u, v : (d,) arrays  directions, any length
+    x : (n, d) array
+        Inputs, standard normal coordinates.
+    u, v : (d,) array
+        Directions, any length.
 
     Returns
     -------
-    (n,) array; O(n d), no tensor is formed
+    (n,) array
+        O(n d), no tensor is formed.
 
     Examples
     --------
@@ -114,7 +124,7 @@ def score4(x, u, v):
     References
     ----------
     Janzamin, Sedghi & Anandkumar (2014).
-    Taught in: "Hermite polynomials, Stein's lemma, score tensors".
+    Taught in: :ref:`ch-hermite`.
     """
     a, b, c = x @ u, x @ v, u @ v
     U, V = u @ u, v @ v
@@ -129,8 +139,10 @@ def score_norm(x, order):
 
     Parameters
     ----------
-    x : (n, d) array    inputs, standard normal coordinates
+    x : (n, d) array
+        Inputs, standard normal coordinates.
     order : {2, 4}
+        Order of the score.
 
     Returns
     -------
@@ -148,7 +160,7 @@ def score_norm(x, order):
 
     References
     ----------
-    Taught in: "Hermite polynomials, Stein's lemma, score tensors".
+    Taught in: :ref:`ch-hermite`.
     """
     if order not in (2, 4):
         raise ValueError(f"order must be 2 or 4, got {order!r}")
@@ -170,11 +182,14 @@ def score_tensor(x, order):
     Parameters
     ----------
     x : (n, d) array
-    order : int         m, from 1
+        Inputs, standard normal coordinates.
+    order : int
+        Order m of the score, from 1.
 
     Returns
     -------
-    (n, d, ..., d) array with ``order`` axes of length d: n d^order numbers
+    (n, d, ..., d) array
+        With ``order`` axes of length d: n d^order numbers.
 
     Examples
     --------
@@ -184,7 +199,7 @@ def score_tensor(x, order):
 
     References
     ----------
-    Taught in: "Hermite polynomials, Stein's lemma, score tensors".
+    Taught in: :ref:`ch-hermite`.
     """
     n, d = x.shape
     powers = np.stack([hermite(r, x) for r in range(order + 1)])

@@ -18,16 +18,19 @@ class Link:
 
     Parameters
     ----------
-    name : str                    shown in messages and summaries
-    value : callable              array -> array of the same shape, elementwise
-    derivative : callable         array -> array, the elementwise derivative of ``value``
+    name : str
+        Shown in messages and summaries.
+    value : callable
+        Maps an array to one of the same shape, elementwise.
+    derivative : callable
+        The elementwise derivative of ``value``, from array to array.
     torch_value : callable, optional
-        tensor -> tensor; needed only by the losses that torch differentiates
+        Maps a tensor to a tensor; needed only by the losses that torch differentiates.
 
     Notes
     -----
     At a kink (ReLU at zero) ``derivative`` may return either one-sided value.
-    Taught in: "The gated model".
+    Taught in: :ref:`ch-gated-model`.
 
     Examples
     --------
@@ -110,6 +113,7 @@ def as_link(link):
     Parameters
     ----------
     link : str, callable or Link
+        Name of a link, a function of arrays, or a link.
 
     Raises
     ------

@@ -26,23 +26,30 @@ def l4_loss(A, X, y, transforms, mu=0.5, lam=1.0, delta=0.0, centred=True):
 
     Parameters
     ----------
-    A : (k, d) tensor or array     candidate experts
-    X : (n, d) tensor or array     inputs, standard normal coordinates
-    y : (n,) tensor or array       labels
+    A : (k, d) tensor or array
+        Candidate experts.
+    X : (n, d) tensor or array
+        Inputs, standard normal coordinates.
+    y : (n,) tensor or array
+        Labels.
     transforms : LabelTransforms
-    mu, lam, delta : float         weights of the terms; 0 < mu < 1 keeps stray minima away
-    centred : bool                 subtract the sample mean from each transform
+        The label transforms.
+    mu, lam, delta : float
+        Weights of the terms; 0 < mu < 1 keeps stray minima away.
+    centred : bool
+        Whether to subtract the sample mean from each transform.
 
     Returns
     -------
-    scalar tensor; O(n d k + n k^2)
+    scalar tensor
+        O(n d k + n k^2).
 
     Notes
     -----
     From finitely many samples this loss is unbounded below on all of R^{k x d}, and even in the
     population unless ``lam > mu / min(pi)``, which the defaults do not meet: keep the rows on the
     unit sphere, or use :func:`moelib.learn_experts`.
-    Taught in: "Deriving the loss for the experts".
+    Taught in: :ref:`ch-deriving-l4`.
 
     References
     ----------
@@ -94,9 +101,16 @@ def least_squares_loss(A, W, X, y, link="identity"):
 
     Parameters
     ----------
-    A : (k, d), W : (k-1, d) tensors or arrays     experts and gates, the last gate zero
-    X : (n, d), y : (n,) tensors or arrays
-    link : str or Link                             a Link needs its ``torch_value``
+    A : (k, d) tensor or array
+        Experts.
+    W : (k-1, d) tensor or array
+        Gates; the last gate is zero and left out.
+    X : (n, d) tensor or array
+        Inputs.
+    y : (n,) tensor or array
+        Labels.
+    link : str or Link
+        The link :math:`g`; a Link needs its ``torch_value``.
 
     Returns
     -------
@@ -123,10 +137,18 @@ def log_loss(A, W, noise, X, y, link="identity"):
 
     Parameters
     ----------
-    A : (k, d), W : (k-1, d) tensors or arrays     experts and gates, the last gate zero
-    noise : float or scalar tensor                 standard deviation
-    X : (n, d), y : (n,) tensors or arrays
-    link : str or Link                             a Link needs its ``torch_value``
+    A : (k, d) tensor or array
+        Experts.
+    W : (k-1, d) tensor or array
+        Gates; the last gate is zero and left out.
+    noise : float or scalar tensor
+        Standard deviation.
+    X : (n, d) tensor or array
+        Inputs.
+    y : (n,) tensor or array
+        Labels.
+    link : str or Link
+        The link :math:`g`; a Link needs its ``torch_value``.
 
     Returns
     -------
@@ -159,9 +181,18 @@ def gate_loss(W, X, y, experts, noise, link="identity"):
 
     Parameters
     ----------
-    W : (k-1, d) tensor or array      gates, to be differentiated
-    X, y, link                        as in :func:`log_loss`
-    experts : (k, d), noise : float   held fixed: no gradient flows into them
+    W : (k-1, d) tensor or array
+        Gates, to be differentiated.
+    X : (n, d) tensor or array
+        Inputs.
+    y : (n,) tensor or array
+        Labels.
+    experts : (k, d) array
+        Held fixed: no gradient flows into them.
+    noise : float
+        Held fixed as well.
+    link : str or Link
+        The link :math:`g`, as in :func:`log_loss`.
 
     Returns
     -------

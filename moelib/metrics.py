@@ -17,12 +17,15 @@ def match_experts(A, A_true):
 
     Parameters
     ----------
-    A, A_true : (k, d) arrays     rows are experts, any non-zero length
+    A, A_true : (k, d) array
+        Rows are experts, any non-zero length.
 
     Returns
     -------
-    permutation : (k,) int array  row ``permutation[m]`` of A is matched to row m of A_true
-    signs : (k,) array of +-1     ``signs[m] * A[permutation[m]]`` points the way A_true[m] does
+    permutation : (k,) int array
+        Row ``permutation[m]`` of A is matched to row m of A_true.
+    signs : (k,) array of +-1
+        ``signs[m] * A[permutation[m]]`` points the way A_true[m] does.
 
     Raises
     ------
@@ -32,7 +35,7 @@ def match_experts(A, A_true):
     Notes
     -----
     Among the matchings with the best worst cosine, the one with the largest sum is returned.
-    O(k^3 log k). Taught in: "The gated model".
+    O(k^3 log k). Taught in: :ref:`ch-gated-model`.
 
     References
     ----------
@@ -64,11 +67,13 @@ def regressor_error(A, A_true):
 
     Parameters
     ----------
-    A, A_true : (k, d) arrays
+    A, A_true : (k, d) array
+        Rows are experts, any non-zero length.
 
     Returns
     -------
-    float in [0, 1]; 0 when every expert points exactly right, up to order and sign
+    float in [0, 1]
+        0 when every expert points exactly right, up to order and sign.
 
     Examples
     --------
@@ -85,14 +90,16 @@ def gate_error(W, W_true, permutation=None):
 
     Parameters
     ----------
-    W, W_true : (k-1, d) arrays   the last gate, zero, is left out
+    W, W_true : (k-1, d) array
+        Rows are gates; the last gate, zero, is left out.
     permutation : (k,) int array, optional
-        From :func:`match_experts`: which estimated expert goes with which true one. The gates
-        are reordered by it and shifted so that the last is zero again. Default: no reordering.
+        From :func:`match_experts`: which estimated expert goes with which true one. The gates are
+        reordered by it and shifted so that the last is zero again. Default: no reordering.
 
     Returns
     -------
-    float in [0, 2]; a gate of length zero has cosine 0. Signs count: gates have no sign symmetry.
+    float in [0, 2]
+        A gate of length zero has cosine 0. Signs count: gates have no sign symmetry.
 
     Examples
     --------

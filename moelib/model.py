@@ -25,12 +25,18 @@ class GatedModel:
 
     Parameters
     ----------
-    experts : (k, d) array           rows :math:`a_i`
-    gates : (k-1, d) array           rows :math:`w_i`; the last gate is zero
-    noise : float                    standard deviation :math:`\sigma > 0`, in units of y
-    link : str, callable or Link     the link :math:`g`
-    expert_intercepts : (k,) array, optional      :math:`b_i`, zero if not given
-    gate_intercepts : (k-1,) array, optional      :math:`c_i`, zero if not given
+    experts : (k, d) array
+        Rows :math:`a_i`.
+    gates : (k-1, d) array
+        Rows :math:`w_i`; the last gate is zero.
+    noise : float
+        Standard deviation :math:`\sigma > 0`, in units of y.
+    link : str, callable or Link
+        The link :math:`g`.
+    expert_intercepts : (k,) array, optional
+        Intercepts :math:`b_i`, zero if not given.
+    gate_intercepts : (k-1,) array, optional
+        Intercepts :math:`c_i`, zero if not given.
 
     Raises
     ------
@@ -46,7 +52,7 @@ class GatedModel:
 
     References
     ----------
-    Jacobs, Jordan, Nowlan & Hinton (1991).   Taught in: "The gated model".
+    Jacobs, Jordan, Nowlan & Hinton (1991).   Taught in: :ref:`ch-gated-model`.
     """
 
     experts: np.ndarray
@@ -97,13 +103,21 @@ class GatedModel:
 
         Parameters
         ----------
-        n : int                       number of samples
+        n : int
+            Number of samples.
         rng : numpy.random.Generator
-        return_expert : bool          also return which expert answered
+            Source of randomness.
+        return_expert : bool
+            Whether to return which expert answered as well.
 
         Returns
         -------
-        X : (n, d) array,  y : (n,) array,  and z : (n,) int array if asked for
+        X : (n, d) array
+            Inputs.
+        y : (n,) array
+            Labels.
+        z : (n,) int array
+            Which expert answered each sample, if asked for.
         """
         rng = as_generator(rng)
         X = rng.standard_normal((n, self.n_features))
@@ -160,11 +174,16 @@ def standard_model(d=10, n_experts=3, noise=0.05, gate_norm=1.0, link="identity"
 
     Parameters
     ----------
-    d : int                  dimension, at least 2 n_experts - 1
-    n_experts : int          k, at least 2
-    noise : float            standard deviation, in units of y
-    gate_norm : float        length of each gate
+    d : int
+        Dimension, at least 2 n_experts - 1.
+    n_experts : int
+        Number of experts k, at least 2.
+    noise : float
+        Standard deviation, in units of y.
+    gate_norm : float
+        Length of each gate.
     link : str, callable or Link
+        The link :math:`g`.
 
     Raises
     ------
@@ -191,12 +210,17 @@ def random_model(d, n_experts, rng, noise=0.05, gate_norm=1.0, link="identity", 
 
     Parameters
     ----------
-    d, n_experts, noise, gate_norm, link
+    d, n_experts : int
         As in :func:`standard_model`.
     rng : numpy.random.Generator
+        For the directions.
+    noise, gate_norm : float
+        As in :func:`standard_model`.
+    link : str, callable or Link
+        The link :math:`g`.
     orthogonal : bool
-        If true (default) every gate is orthogonal to every expert, while experts keep random
-        angles to each other; this needs ``d > n_experts``. If false the gates are random too.
+        If true (default) every gate is orthogonal to every expert, while experts keep random angles
+        to each other; this needs ``d > n_experts``. If false the gates are random too.
 
     Examples
     --------

@@ -17,12 +17,15 @@ class FreeParameters:
 
     Parameters
     ----------
-    intercepts : bool       learn intercepts of experts and gates
-    noise : bool            learn the noise
-    gate_slopes : bool      let the gate depend on x; if false it is constant in x, with
-                            intercepts of its own
-    gate_ridge : float      weight of a penalty, half of it times the sum of squares of the gates'
-                            slopes, on the log-likelihood per sample
+    intercepts : bool
+        Whether to learn intercepts of experts and gates.
+    noise : bool
+        Whether to learn the noise.
+    gate_slopes : bool
+        Whether the gate depends on x; if not it is constant in x, with intercepts of its own.
+    gate_ridge : float
+        Weight of a penalty, half of it times the sum of squares of the gates' slopes, on the
+        log-likelihood per sample.
 
     Examples
     --------

@@ -20,13 +20,19 @@ def gaussian_rule(limit=12, panels_per_unit=1, nodes_per_panel=20):
 
     Parameters
     ----------
-    limit : int               the rule covers -limit to limit
-    panels_per_unit : int     more for functions that change fast
+    limit : int
+        The rule covers -limit to limit.
+    panels_per_unit : int
+        Panels in a unit; take more for functions that change fast.
     nodes_per_panel : int
+        Nodes of the Gauss-Legendre rule on each panel.
 
     Returns
     -------
-    z : (q,) array,  weight : (q,) array
+    z : (q,) array
+        Nodes.
+    weight : (q,) array
+        Weights, the density of the normal law included.
 
     Examples
     --------

@@ -18,9 +18,12 @@ def as_matrix(value, name, n_columns=None):
 
     Parameters
     ----------
-    value : array-like            what the caller passed
-    name : str                    the argument's name, for the message
-    n_columns : int, optional     required number of columns
+    value : array-like
+        What the caller passed.
+    name : str
+        The argument's name, for the message.
+    n_columns : int, optional
+        Required number of columns.
 
     Raises
     ------

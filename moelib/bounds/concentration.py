@@ -29,12 +29,18 @@ class MomentBound:
 
     Attributes
     ----------
-    order : int              2 or 4
-    variance : float         v, at least the variance in every direction
-    length : float           K, at least the fourth root of E|X|^4
-    rms : float              the unit of ``Moments(truncate=)``, divided by c_m
-    net : float              how often a supremum over directions exceeds one over the net: 1 or 2
-    log_size : float         logarithm of the number of events, so that L = log_size + log(1/delta)
+    order : int
+        Order of the moment, 2 or 4.
+    variance : float
+        Constant v, at least the variance in every direction.
+    length : float
+        Constant K, at least the fourth root of E|X|^4.
+    rms : float
+        The unit of ``Moments(truncate=)``, divided by c_m.
+    net : float
+        How often a supremum over directions exceeds one over the net: 1 or 2.
+    log_size : float
+        Logarithm of the number of events, so that L = log_size + log(1/delta).
     """
 
     order: int
@@ -67,10 +73,14 @@ def moment_bound(transform, r, link="identity", noise=0.05):
 
     Parameters
     ----------
-    transform : LabelTransform       of mean zero
-    r : int                          dimension of the scores: d for order 2, k for order 4
+    transform : LabelTransform
+        A label transform of mean zero.
+    r : int
+        Dimension of the scores: d for order 2, k for order 4.
     link : str, callable or Link
+        The link :math:`g`.
     noise : float
+        Standard deviation of the noise.
 
     Returns
     -------
@@ -85,7 +95,7 @@ def moment_bound(transform, r, link="identity", noise=0.05):
 
     References
     ----------
-    Tropp (2015).   Taught in: "A sample-complexity theorem".
+    Tropp (2015).   Taught in: :ref:`ch-sample-complexity`.
     """
     m, c = transform.order, abs(transform.c)
     fourth, eighth = (_label_expectation(transform, p, link, noise) for p in (4, 8))

@@ -27,20 +27,25 @@ def fisher_information(
 
     Parameters
     ----------
-    model : GatedModel                the truth
-    free : FreeParameters             which parameters are unknown
+    model : GatedModel
+        The truth.
+    free : FreeParameters
+        Which parameters are unknown.
     method : {"monte-carlo", "quadrature"}
         Draw samples, in any dimension; or integrate over the label and the directions that experts
         and gates span, which suits few directions and a noise that is not small.
-    n_draws : int                     samples of the Monte Carlo average, whose relative error is of
-                                      order one over their root
-    rng : numpy.random.Generator, optional       a fixed one if not given
-    n_nodes : int                     of the quadrature, in each direction and for the label: double
-                                      it to see how accurate the result is
+    n_draws : int
+        Samples of the Monte Carlo average, whose relative error is of order one over their root.
+    rng : numpy.random.Generator, optional
+        Source of randomness; a fixed one if not given.
+    n_nodes : int
+        Nodes of the quadrature, in each direction and for the label; double it to see how accurate
+        the result is.
 
     Returns
     -------
-    (q, q) array                      in the order of :meth:`moelib.FreeParameters.vector`
+    (q, q) array
+        Parameters in the order of :meth:`moelib.FreeParameters.vector`.
 
     Raises
     ------
@@ -56,7 +61,7 @@ def fisher_information(
 
     References
     ----------
-    Louis (1982).   Taught in: "The best possible".
+    Louis (1982).   Taught in: :ref:`ch-best-possible`.
     """
     as_choice(method, "method", ["monte-carlo", "quadrature"])
     n_draws = int(as_positive(n_draws, "n_draws"))
@@ -79,17 +84,24 @@ def cramer_rao_bound(
 
     Parameters
     ----------
-    model : GatedModel                the truth, whose inputs are standard normal
-    n : int                           number of samples
-    free : FreeParameters             which parameters are unknown
-    unit_experts : bool               whether the lengths of the experts are known: the bound then
-                                      holds for errors along the spheres
-    information : (q, q) array, optional         J if it is known already
-    **options                         of :func:`fisher_information` otherwise
+    model : GatedModel
+        The truth, whose inputs are standard normal.
+    n : int
+        Number of samples.
+    free : FreeParameters
+        Which parameters are unknown.
+    unit_experts : bool
+        Whether the lengths of the experts are known; the bound then holds for errors along the
+        spheres.
+    information : (q, q) array, optional
+        The information J if it is known already.
+    **options : dict
+        Passed on to :func:`fisher_information`.
 
     Returns
     -------
-    StandardErrors                    in the shapes of the parameters
+    StandardErrors
+        In the shapes of the parameters.
 
     Warns
     -----
@@ -106,7 +118,7 @@ def cramer_rao_bound(
     References
     ----------
     Rao (1945); Stoica & Ng (1998) for the bound under constraints.
-    Taught in: "The best possible".
+    Taught in: :ref:`ch-best-possible`.
     """
     n = as_positive(n, "n")
     J = fisher_information(model, free, **options) if information is None else information

@@ -19,11 +19,16 @@ class RequiredSamples:
 
     Attributes
     ----------
-    eps, delta : float       what was asked for
-    theorem : float          samples, in all parts together, for which the theorem gives a guarantee
-    measured : float         samples at which simulated data sets reach it
-    extrapolated : bool      whether the last simulation had fewer samples than ``measured``
-    runs : list of tuple     pairs of n and the quantile of the error there, in radians for experts
+    eps, delta : float
+        The error and the probability of failure asked for.
+    theorem : float
+        Samples, in all parts together, for which the theorem gives a guarantee.
+    measured : float
+        Samples at which simulated data sets reach it.
+    extrapolated : bool
+        Whether the last simulation had fewer samples than ``measured``.
+    runs : list of tuple
+        Pairs of n and the quantile of the error there, in radians for experts.
 
     Examples
     --------
@@ -68,16 +73,25 @@ def required_samples(
     Parameters
     ----------
     model : GatedModel
-    eps : float                  error of the worst expert in radians, below 1; or length of the
-                                 error of all gates
-    delta : float                probability of failure
+        The truth.
+    eps : float
+        Error of the worst expert in radians, below 1; or length of the error of all gates.
+    delta : float
+        Probability of failure.
     target : {"experts", "gates"}
-    mu : float                   weight of the diagonal term of L4
-    n_runs : int                 simulated data sets, at least 1 / delta
-    rng : numpy.random.Generator, optional        a fixed one if not given
-    most : int                   simulate no more samples than this; beyond it, extrapolate
-    verbose : bool               show progress over the data sets
-    **options                    of :func:`moelib.learn_experts`
+        What has to be accurate.
+    mu : float
+        Weight of the diagonal term of L4.
+    n_runs : int
+        Simulated data sets, at least 1 / delta.
+    rng : numpy.random.Generator, optional
+        Source of randomness; a fixed one if not given.
+    most : int
+        Simulate no more samples than this; beyond it, extrapolate.
+    verbose : bool
+        Whether to show progress over the data sets.
+    **options : dict
+        Passed on to :func:`moelib.learn_experts`.
 
     Returns
     -------
@@ -86,8 +100,8 @@ def required_samples(
     Raises
     ------
     ValueError
-        When ``n_runs`` is too small for a quantile of that level, or the theorem does not cover
-        the model.
+        When ``n_runs`` is too small for a quantile of that level, or the theorem does not cover the
+        model.
 
     Examples
     --------
@@ -98,7 +112,7 @@ def required_samples(
 
     References
     ----------
-    Taught in: "A sample-complexity theorem".
+    Taught in: :ref:`ch-sample-complexity`.
     """
     eps, delta = as_positive(eps, "eps"), as_probability(delta, "delta")
     as_choice(target, "target", ["experts", "gates"])

@@ -27,16 +27,23 @@ class TwoLossBound:
 
     Parameters
     ----------
-    model : GatedModel        the truth, which has to meet (G), (U), (O) and (V)
-    mu : float                weight of the diagonal term of L4
-    kind : {"polynomial", "optimal"}          of the label transforms, made for the true noise
+    model : GatedModel
+        The truth, which has to meet (G), (U), (O) and (V).
+    mu : float
+        Weight of the diagonal term of L4.
+    kind : {"polynomial", "optimal"}
+        Kind of the label transforms, which are made for the true noise.
 
     Attributes
     ----------
-    shares : (k,) array       :math:`\pi_i`
-    spectrum : (k,) array     eigenvalues of :math:`M = \sum_i \pi_i a_i a_i^\top`, largest first
+    shares : (k,) array
+        Shares :math:`\pi_i` of the experts.
+    spectrum : (k,) array
+        Eigenvalues of :math:`M = \sum_i \pi_i a_i a_i^\top`, largest first.
     second, fourth : MomentBound
-    curvature : float         least eigenvalue of the Fisher information of the gates
+        Bounds on the errors of the two moments.
+    curvature : float
+        Least eigenvalue of the Fisher information of the gates.
 
     Raises
     ------
@@ -45,7 +52,7 @@ class TwoLossBound:
 
     References
     ----------
-    Taught in: "A sample-complexity theorem".
+    Taught in: :ref:`ch-sample-complexity`.
 
     Examples
     --------
@@ -81,12 +88,20 @@ class TwoLossBound:
     def steps(self, n, delta):
         """The bound of every step on the way to the experts, from n samples for each moment.
 
+        Parameters
+        ----------
+        n : int
+            Number of samples.
+        delta : float
+            Probability of failure.
+
         Returns
         -------
-        dict         ``second``, ``fourth``: errors of the moments; ``span``: sine of the angle
-                     between the spans; ``whitening``; ``tensor``: error of the whitened tensor, and
-                     ``room``, what the landscape allows; ``rotation`` (k,): sines between v_i and
-                     u_i; ``experts`` (k,): sines between experts. ``inf`` where a condition fails
+        dict
+            ``second``, ``fourth``: errors of the moments; ``span``: sine of the angle between the
+            spans; ``whitening``; ``tensor``: error of the whitened tensor, and ``room``, what the
+            landscape allows; ``rotation`` (k,): sines between v_i and u_i; ``experts`` (k,): sines
+            between experts. ``inf`` where a condition fails.
         """
         model, mu, shares = self.model, self.mu, self.shares
         k = model.n_experts
@@ -125,7 +140,17 @@ class TwoLossBound:
         return self.gates_given(1.04 * sine, n, 5 * delta / 12)
 
     def gates_given(self, error, n, delta):
-        """The same for experts that are off by at most ``error``, whatever they were found from."""
+        """The same for experts that are off by at most ``error``, whatever they were found from.
+
+        Parameters
+        ----------
+        error : float
+            Length of the worst error of an expert.
+        n : int
+            Number of samples.
+        delta : float
+            Probability of failure.
+        """
         model, log = self.model, np.log(5 / delta)
         k, d = model.experts.shape
         h = self.curvature

@@ -22,9 +22,14 @@ def shuffled_batches(X, y, rng, size=BATCH_SIZE):
 
     Parameters
     ----------
-    X : (n, d) array,  y : (n,) array
+    X : (n, d) array
+        Inputs.
+    y : (n,) array
+        Labels.
     rng : numpy.random.Generator
-    size : int                    rows of a batch; the last one takes what is left over as well
+        Source of randomness.
+    size : int
+        Rows of a batch; the last one takes what is left over as well.
 
     Examples
     --------

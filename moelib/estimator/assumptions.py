@@ -16,10 +16,16 @@ def check_two_loss_inputs(X, y, n_experts, link="identity", sample_weight=None):
 
     Parameters
     ----------
-    X : (n, d) array,  y : (n,) array
+    X : (n, d) array
+        Inputs.
+    y : (n,) array
+        Labels.
     n_experts : int
+        Number of experts k.
     link : str, callable or Link
+        The link :math:`g`.
     sample_weight : (n,) array, optional
+        How often each sample counts.
 
     Raises
     ------

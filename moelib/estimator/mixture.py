@@ -43,61 +43,96 @@ class MixtureOfExperts(Report, RegressorMixin, BaseEstimator):
 
     Parameters
     ----------
-    n_experts : int             k, at least 2
+    n_experts : int
+        Number of experts k, at least 2.
     method : {"two-loss", "l4-sgd", "spectral", "em", "gradient-em", "likelihood", "least-squares"}
         ``"two-loss"`` learns the experts with L4 and then the gates by likelihood. It needs
-        standard normal inputs, unit experts orthogonal to the gates, k <= d, and many samples
-        (some 1e4 for k = 3, 1e6 for k = 10); it then works from any start. ``"l4-sgd"`` learns the
+        standard normal inputs, unit experts orthogonal to the gates, k <= d, and many samples (some
+        1e4 for k = 3, 1e6 for k = 10); it then works from any start. ``"l4-sgd"`` learns the
         experts by stochastic gradients on L4 instead, ``"spectral"`` from the third moment; gates
-        and refinement are the same. ``"em"`` climbs the
-        likelihood from random starts; it needs none of that, but with many experts it can stop
-        at a poor maximum. The others are there for comparison: ``"gradient-em"`` takes gradient
-        steps in place of EM's M-step, ``"likelihood"`` and ``"least-squares"`` descend their loss
-        in all parameters at once. Least squares does not recover the parameters, unless the
-        refinement does.
+        and refinement are the same. ``"em"`` climbs the likelihood from random starts; it needs
+        none of that, but with many experts it can stop at a poor maximum. The others are there for
+        comparison: ``"gradient-em"`` takes gradient steps in place of EM's M-step, ``"likelihood"``
+        and ``"least-squares"`` descend their loss in all parameters at once. Least squares does not
+        recover the parameters, unless the refinement does.
     link : str, callable or Link
-    noise : float, optional     known noise; learned if not given
-    fit_intercept : bool        learn intercepts of experts and gates
-    constant_gate : bool        make the gate constant in x: a plain mixture of regressions
-    n_init : int                random starts; the best loss or likelihood wins
+        The link :math:`g`.
+    noise : float, optional
+        Known noise; learned if not given.
+    fit_intercept : bool
+        Whether to learn intercepts of experts and gates.
+    constant_gate : bool
+        Whether the gate is constant in x: a plain mixture of regressions.
+    n_init : int
+        Random starts; the best loss or likelihood wins.
     init : {"random", "responsibilities", "kmeans"} or GatedModel
         Kind of start for the methods without moments, see :func:`moelib.make_start`; or the model
         to start from.
-    anneal : bool               EM with known noise: come down to it from the labels' spread
-    solver : {"lbfgs", "adam"}  for ``"likelihood"`` and ``"least-squares"``
-    refine : bool               finish at a maximum of the likelihood in all parameters
-    mu : float                  weight of the diagonal term of L4, between 0 and 1
-    transforms : {"polynomial", "optimal", "in-span"}      kind of label transform, see
-                                :func:`moelib.label_transform`
-    gate_ridge : float          weight of a penalty, half of it times the gates' squared slopes, on
-                                the log-likelihood per sample. It keeps gates finite that separate
-                                the samples; 1/n is a standard normal prior
-    max_iter : int              iterations of a climb and of refinement, each
-    tol : float                 stop below this gain in log-likelihood per sample
-    verbose : bool              show progress over the starts
+    anneal : bool
+        Whether EM with known noise comes down to it from the labels' spread.
+    solver : {"lbfgs", "adam"}
+        How to descend, for ``"likelihood"`` and ``"least-squares"``.
+    refine : bool
+        Whether to finish at a maximum of the likelihood in all parameters.
+    mu : float
+        Weight of the diagonal term of L4, between 0 and 1.
+    transforms : {"polynomial", "optimal", "in-span"}
+        Kind of label transform, see :func:`moelib.label_transform`.
+    gate_ridge : float
+        Weight of a penalty, half of it times the gates' squared slopes, on the log-likelihood per
+        sample. It keeps gates finite that separate the samples; 1/n is a standard normal prior.
+    max_iter : int
+        Iterations of a climb and of refinement, each.
+    tol : float
+        Stop below this gain in log-likelihood per sample.
+    verbose : bool
+        Whether to show progress over the starts.
     random_state : int, numpy.random.Generator, RandomState or None
+        Source of randomness, for the starts.
 
     Attributes
     ----------
-    experts_ : (k, d) array,  gates_ : (k-1, d) array,  noise_ : float
-    expert_intercepts_ : (k,) array,  gate_intercepts_ : (k-1,) array
-    free_ : FreeParameters        what was learned
-    n_parameters_ : int           number of parameters learned
-    log_likelihood_ : float       of the training data, summed, in nats
-    standard_errors_ : StandardErrors, or None where the likelihood was not maximised
-    model_ : GatedModel           the fitted model
-    n_iter_ : int                 iterations of the likelihood climb (of gates without one)
+    experts_ : (k, d) array
+        The experts, in rows.
+    gates_ : (k-1, d) array
+        The gates, in rows; the last gate is zero and left out.
+    noise_ : float
+        Standard deviation of the noise.
+    expert_intercepts_ : (k,) array
+        Intercepts of the experts, zero if not fitted.
+    gate_intercepts_ : (k-1,) array
+        Intercepts of the gates, zero if not fitted.
+    free_ : FreeParameters
+        What was learned.
+    n_parameters_ : int
+        Number of parameters learned.
+    log_likelihood_ : float
+        Log-likelihood of the training data, summed, in nats.
+    standard_errors_ : StandardErrors or None
+        None where the likelihood was not maximised.
+    model_ : GatedModel
+        The fitted model.
+    n_iter_ : int
+        Iterations of the likelihood climb (of gates without one).
     converged_ : bool
-    history_ : dict               stage -> list of its objective: ``"experts"`` (L4), ``"gates"``
-                                  (loss per sample), the method's name, and ``"refine"``
-                                  (log-likelihood per sample; squared error for least squares).
-                                  With a ridge, each less or plus its penalty
-    path_ : dict                  stage -> list of GatedModel, the models that the history belongs
-                                  to; all stages but ``"experts"``
-    expert_fit_, gate_fit_        results of the two stages; methods with moments only
-    start_objectives_ : (n_init,) array           the last value of every start's history; the
-                                                  methods without moments only
-    n_features_in_ : int,  feature_names_in_ : (d,) array of str
+        Whether the fit stopped before its iterations ran out.
+    history_ : dict
+        Maps a stage to the list of its objective: ``"experts"`` (L4), ``"gates"`` (loss per
+        sample), the method's name, and ``"refine"`` (log-likelihood per sample; squared error for
+        least squares). With a ridge, each less or plus its penalty.
+    path_ : dict
+        Maps a stage to the list of the models that its history belongs to; all stages but
+        ``"experts"``.
+    expert_fit_ : ExpertFit
+        Result of the first stage; methods with moments only.
+    gate_fit_ : GateFit
+        Result of the second stage; methods with moments only.
+    start_objectives_ : (n_init,) array
+        The last value of every start's history; methods without moments only.
+    n_features_in_ : int
+        Number of inputs.
+    feature_names_in_ : (d,) array of str
+        Names of the inputs, where ``fit`` was given a table.
 
     Raises
     ------
@@ -115,7 +150,7 @@ class MixtureOfExperts(Report, RegressorMixin, BaseEstimator):
     References
     ----------
     Jordan & Jacobs (1994); in the spirit of Makkuva, Oh, Kannan & Viswanath (2020).
-    Taught in: "The whole pipeline".
+    Taught in: :ref:`ch-whole-pipeline`.
 
     Examples
     --------
@@ -172,6 +207,15 @@ class MixtureOfExperts(Report, RegressorMixin, BaseEstimator):
 
         A sample of weight two counts as two samples; methods with moments need weighted inputs that
         are standard normal.
+
+        Parameters
+        ----------
+        X : (n, d) array
+            Inputs.
+        y : (n,) array
+            Labels.
+        sample_weight : (n,) array, optional
+            How often each sample counts.
         """
         check_parameters(self)
         X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)

@@ -29,11 +29,15 @@ class Selection:
 
     Attributes
     ----------
-    best_k : int                  number of experts with the lowest criterion
-    best : MixtureOfExperts       its fit
-    fits : dict                   k -> fit
-    table : pandas.DataFrame      a row for each k: ``log_likelihood``, ``n_parameters``, ``aic``,
-                                  ``bic``, ``icl``, ``converged``, ``restarted``
+    best_k : int
+        Number of experts with the lowest criterion.
+    best : MixtureOfExperts
+        The fit with that number of experts.
+    fits : dict
+        The fit of every k.
+    table : pandas.DataFrame
+        A row for each k: ``log_likelihood``, ``n_parameters``, ``aic``, ``bic``, ``icl``,
+        ``converged``, ``restarted``.
     """
 
     best_k: int
@@ -47,13 +51,19 @@ def choose_n_experts(estimator, X, y, n_experts=(2, 3, 4, 5), criterion="bic", s
 
     Parameters
     ----------
-    estimator : MixtureOfExperts      unfitted; its ``n_experts`` is ignored
-    X : (n, d) array,  y : (n,) array
-    n_experts : sequence of int       numbers to try, each at least 2
+    estimator : MixtureOfExperts
+        An unfitted estimator; its ``n_experts`` is ignored.
+    X : (n, d) array
+        Inputs.
+    y : (n,) array
+        Labels.
+    n_experts : sequence of int
+        Numbers to try, each at least 2.
     criterion : {"bic", "icl", "aic"}
-        ICL is BIC plus twice the entropy of who answered: it prefers experts that can be told
-        apart.
+        What to minimise. ICL is BIC plus twice the entropy of who answered: it prefers experts that
+        can be told apart.
     sample_weight : (n,) array, optional
+        How often each sample counts.
 
     Returns
     -------
@@ -74,7 +84,7 @@ def choose_n_experts(estimator, X, y, n_experts=(2, 3, 4, 5), criterion="bic", s
     Notes
     -----
     The theory behind BIC asks for a regular model, and a mixture with an expert too many is none:
-    read the criteria as guides. Taught in: "The whole pipeline".
+    read the criteria as guides. Taught in: :ref:`ch-whole-pipeline`.
 
     References
     ----------
@@ -136,6 +146,13 @@ def with_twin(model, i):
 
     Needs gate intercepts in what follows. The twin stands first, so that the last expert stays the
     reference.
+
+    Parameters
+    ----------
+    model : GatedModel
+        The model to enlarge.
+    i : int
+        Number of the expert that gets a twin.
 
     Examples
     --------

@@ -18,11 +18,14 @@ class Summary:
 
     Attributes
     ----------
-    table : pandas.DataFrame      a row for each learned parameter, with an index of part
-                                  (``"expert"``, ``"gate"``, ``"noise"``), row (numbered from 1)
-                                  and term; columns ``estimate``, ``s.e.``, ``z``, ``low``, ``high``
-    facts : dict                  what stands above the table: method, numbers, criteria
-    level : float                 of the intervals
+    table : pandas.DataFrame
+        A row for each learned parameter, with an index of part (``"expert"``, ``"gate"``,
+        ``"noise"``), row (numbered from 1) and term; columns ``estimate``, ``s.e.``, ``z``,
+        ``low``, ``high``.
+    facts : dict
+        What stands above the table: method, numbers, criteria.
+    level : float
+        Level of the intervals.
     """
 
     table: pd.DataFrame
@@ -60,15 +63,21 @@ def parameter_table(model, errors, free=FreeParameters(), names=None, level=0.95
 
     Parameters
     ----------
-    model : GatedModel             at a maximum of the likelihood
-    errors : StandardErrors        of :func:`moelib.standard_errors`
+    model : GatedModel
+        A model at a maximum of the likelihood.
+    errors : StandardErrors
+        Standard errors, from :func:`moelib.standard_errors`.
     free : FreeParameters
-    names : list of str, optional  of the inputs; x1, x2, ... if not given
-    level : float                  coverage of the intervals, between 0 and 1
+        Which parameters were learned.
+    names : list of str, optional
+        Names of the inputs; x1, x2, ... if not given.
+    level : float
+        Coverage of the intervals, between 0 and 1.
 
     Returns
     -------
-    pandas.DataFrame               see :class:`Summary`
+    pandas.DataFrame
+        See :class:`Summary`.
 
     Examples
     --------
@@ -81,7 +90,7 @@ def parameter_table(model, errors, free=FreeParameters(), names=None, level=0.95
 
     References
     ----------
-    Taught in: "The whole pipeline".
+    Taught in: :ref:`ch-whole-pipeline`.
     """
     level = as_probability(level, "level")
     k, d = model.experts.shape

@@ -44,9 +44,23 @@ def random_tensor(k, noise, rng):
     1 / (2k). E is symmetric and Gaussian, and its Frobenius norm is ``noise`` times the smallest
     weight.
 
+    Parameters
+    ----------
+    k : int
+        Number of components.
+    noise : float
+        Norm of E in units of the smallest weight.
+    rng : numpy.random.Generator
+        Source of randomness.
+
     Returns
     -------
-    T : (k, k, k, k) array,  U : (k, k) array of orthonormal rows,  lam : (k,) array
+    T : (k, k, k, k) array
+        The tensor.
+    U : (k, k) array
+        Its components, in orthonormal rows.
+    lam : (k,) array
+        Their weights.
     """
     lam = 2 / (1 / k + rng.dirichlet(np.ones(k)))
     U = np.linalg.qr(rng.standard_normal((k, k)))[0]

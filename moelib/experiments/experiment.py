@@ -13,11 +13,15 @@ class Experiment:
 
     Parameters
     ----------
-    name : str            name of its file and on the command line
-    description : str     one line for the header
-    grid : list of dict   the cells, each a set of settings
-    run : callable        (cell, numpy.random.SeedSequence) -> list of rows, each a dict with
-                          ``method`` and ``seconds`` among its keys
+    name : str
+        Name of its file and on the command line.
+    description : str
+        One line for the header.
+    grid : list of dict
+        The cells, each a set of settings.
+    run : callable
+        Takes a cell and a ``numpy.random.SeedSequence``, returns a list of rows, each a dict with
+        ``method`` and ``seconds`` among its keys.
     """
 
     name: str
@@ -31,11 +35,17 @@ def quiet_fit(model, X, y, settings, rng):
 
     Parameters
     ----------
-    model : GatedModel             the truth: its number of experts, its link and, for the setting
-                                   ``noise="true"``, its noise are told to the method
-    X : (n, d) array,  y : (n,) array
-    settings : dict                parameters of :class:`moelib.MixtureOfExperts`
+    model : GatedModel
+        The truth: its number of experts, its link and, for the setting ``noise="true"``, its noise
+        are told to the method.
+    X : (n, d) array
+        Inputs.
+    y : (n,) array
+        Labels.
+    settings : dict
+        Parameters of :class:`moelib.MixtureOfExperts`.
     rng : numpy.random.Generator
+        Source of randomness.
 
     Returns
     -------

@@ -196,7 +196,11 @@ def fourth_moment(X, q, block=16_384):
     Parameters
     ----------
     X : (n, d) array
+        Inputs.
     q : (n,) array
+        Transformed labels.
+    block : int
+        Number of rows of X to treat at once.
 
     Returns
     -------

@@ -70,12 +70,15 @@ def run_cell(cell, seed):
 
     Parameters
     ----------
-    cell : dict                       a design of the grid
-    seed : numpy.random.SeedSequence  spawned for data sets, and for starts below them
+    cell : dict
+        A design of the grid.
+    seed : numpy.random.SeedSequence
+        Spawned for data sets, and for starts below them.
 
     Returns
     -------
-    list of dict                      a row for each data set, method and start
+    list of dict
+        A row for each data set, method and start.
     """
     model = design(cell)
     rows = []

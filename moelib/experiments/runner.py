@@ -107,19 +107,27 @@ def run_experiment(name, folder, seed=0, jobs=2, cells=None, dask=None, today=No
 
     Parameters
     ----------
-    name : str                one of ``EXPERIMENTS``
-    folder : path             where ``NAME.csv`` and ``NAME-seconds.csv`` go; finished cells wait in
-                              ``NAME.cells`` until all are there
+    name : str
+        One of ``EXPERIMENTS``.
+    folder : path
+        Where ``NAME.csv`` and ``NAME-seconds.csv`` go; finished cells wait in ``NAME.cells`` until
+        all are there.
     seed : int
-    jobs : int                processes
-    cells : list of int       places in the grid; all if not given
-    dask : str, optional      address of a Dask scheduler; its workers, which must see the same
-                              folder, then run the cells
-    today : str, optional     date for the header
+        Seed of the run.
+    jobs : int
+        Number of processes.
+    cells : list of int
+        Places in the grid; all if not given.
+    dask : str, optional
+        Address of a Dask scheduler; its workers, which must see the same folder, then run the
+        cells.
+    today : str, optional
+        Date for the header; today's if not given.
 
     Returns
     -------
-    Path                      of the table
+    Path
+        Where the table is.
     """
     experiment = EXPERIMENTS[name]
     folder = Path(folder)
@@ -147,6 +155,13 @@ def run_experiment(name, folder, seed=0, jobs=2, cells=None, dask=None, today=No
 
 def read_table(name, folder=STORED):
     """Read a stored experiment, with a column for each setting of its cells.
+
+    Parameters
+    ----------
+    name : str
+        Name of the experiment.
+    folder : path
+        Where its table is.
 
     Returns
     -------

@@ -35,13 +35,15 @@ def hermite_features(z, degree):
 
     Parameters
     ----------
-    z : (n, r) array          standard normal coordinates
+    z : (n, r) array
+        Standard normal coordinates.
     degree : int
+        Highest degree of the polynomials.
 
     Returns
     -------
-    (n, p) array              p = (r + degree)! / (r! degree!), in the order of
-                              :func:`hermite_exponents`
+    (n, p) array
+        With p = (r + degree)! / (r! degree!), in the order of :func:`hermite_exponents`.
 
     Examples
     --------
@@ -61,13 +63,17 @@ def regression_moment(gram, products, r, order):
 
     Parameters
     ----------
-    gram : (p, p) array         sum of the features' outer products
-    products : (p,) array       sum of the features times the transformed labels
-    r, order : int              number of variables, and m
+    gram : (p, p) array
+        Sum of the features' outer products.
+    products : (p,) array
+        Sum of the features times the transformed labels.
+    r, order : int
+        Number of variables, and order m of the moment.
 
     Returns
     -------
-    (r,) * order array          symmetric
+    (r,) * order array
+        Symmetric in its axes.
 
     Raises
     ------

@@ -3,7 +3,7 @@ r"""All critical points of L4 on the spheres, not only those where a descent end
 At a critical point V the gradient has no tangential part; the eigenvalues of the Hessian say
 whether it is a strict minimum, a strict saddle or degenerate. A descent finds minima only. A
 descent on the *length of the gradient* finds saddles as well; many, from random starts, take a
-census. Taught in: "The landscape".
+census. Taught in: :ref:`ch-landscape`.
 """
 
 from dataclasses import dataclass
@@ -23,12 +23,18 @@ class CriticalPoint:
 
     Attributes
     ----------
-    V : (k, r) array       unit rows; rows in another order or with other signs are the same point
-    value : float          of L4
-    kind : str             "strict minimum", "strict saddle" or "degenerate"
-    index : int            number of negative eigenvalues of the Hessian
-    smallest : float       smallest eigenvalue
-    count : int            starts that ended there
+    V : (k, r) array
+        Unit rows; rows in another order or with other signs are the same point.
+    value : float
+        Value of L4.
+    kind : str
+        Either "strict minimum", "strict saddle" or "degenerate".
+    index : int
+        Number of negative eigenvalues of the Hessian.
+    smallest : float
+        Smallest eigenvalue.
+    count : int
+        Starts that ended there.
     """
 
     V: np.ndarray
@@ -45,12 +51,15 @@ def classify(eigenvalues, tol=ZERO):
     Parameters
     ----------
     eigenvalues : (..., q) array
-    tol : float       what counts as zero, as a share of the largest absolute eigenvalue
+        Eigenvalues of the Hessian, in the last axis.
+    tol : float
+        What counts as zero, as a share of the largest absolute eigenvalue.
 
     Returns
     -------
-    array of str      "strict minimum": all positive; "strict saddle": one is negative (maxima too);
-                      "degenerate": none is negative but one is zero
+    array of str
+        "strict minimum": all positive; "strict saddle": one is negative (maxima too); "degenerate":
+        none is negative but one is zero.
 
     Examples
     --------
@@ -71,15 +80,22 @@ def find_critical_points(T, V, mu, max_iter=200, tol=1e-9):
 
     Parameters
     ----------
-    T : (r, r, r, r) array,  V : (n, k, r) array of starts,  mu : float
+    T : (r, r, r, r) array
+        Symmetric in its four axes.
+    V : (n, k, r) array
+        Starts, in unit rows.
+    mu : float
+        Weight of the diagonal term of L4.
     max_iter : int
-    tol : float              length of a gradient that counts as zero, as a share of the largest
-                             entry of T
+        Most iterations.
+    tol : float
+        Length of a gradient that counts as zero, as a share of the largest entry of T.
 
     Returns
     -------
-    (m, k, r) array          the ends with a gradient of zero; the other starts, which stopped at
-                             a local minimum of the gradient's length, are left out
+    (m, k, r) array
+        The ends with a gradient of zero; the other starts, which stopped at a local minimum of the
+        gradient's length, are left out.
     """
     V, size = V.copy(), np.abs(T).max()
     damping = np.full(len(V), size**2)
@@ -112,7 +128,9 @@ def merge(V, tol=1e-5):
     Parameters
     ----------
     V : (n, k, r) array
+        The points, in unit rows.
     tol : float
+        Distance up to which two configurations are joined.
 
     Returns
     -------
@@ -143,8 +161,16 @@ def census(T, mu, rng, n_starts=500, k=None):
 
     Parameters
     ----------
-    T : (r, r, r, r) array,  mu : float,  rng : numpy.random.Generator,  n_starts : int
-    k : int, optional          number of rows, r if not given
+    T : (r, r, r, r) array
+        Symmetric in its four axes.
+    mu : float
+        Weight of the diagonal term of L4.
+    rng : numpy.random.Generator
+        Source of randomness.
+    n_starts : int
+        Number of random starts.
+    k : int, optional
+        Number of rows; r if not given.
 
     Returns
     -------
@@ -184,6 +210,15 @@ def stable_occupancies(lam, k, mu):
     With :math:`n_m` of the k rows at :math:`\pm u_m`, they are all n such that
     :math:`\lambda_m (n_m - 1 - \mu) < \lambda_{m'} n_{m'}` if :math:`n_m > 0` and :math:`m' \ne m`.
 
+    Parameters
+    ----------
+    lam : (r,) array
+        Weights :math:`\lambda_m` of the tensor.
+    k : int
+        Number of rows.
+    mu : float
+        Weight of the diagonal term of L4.
+
     Returns
     -------
     (count, r) int array
@@ -211,9 +246,23 @@ def basins(T, mu, angles, step=0.05, n_steps=200):
 
     Steps have the length ``step`` in radians, and shrink with the gradient near a critical point.
 
+    Parameters
+    ----------
+    T : (2, 2, 2, 2) array
+        Symmetric in its four axes.
+    mu : float
+        Weight of the diagonal term of L4.
+    angles : (..., 2) array
+        Where the two rows start, in degrees.
+    step : float
+        Length of a step in radians.
+    n_steps : int
+        Number of steps.
+
     Returns
     -------
-    (..., 2) array             the angles where they end, between 0 and 180
+    (..., 2) array
+        The angles where they end, between 0 and 180.
 
     Examples
     --------

@@ -25,13 +25,19 @@ def tensor_l4(T, V, mu):
 
     Parameters
     ----------
-    T : (r, r, r, r) array     symmetric in its four axes
-    V : (k, r) array           candidate experts
+    T : (r, r, r, r) array
+        Symmetric in its four axes.
+    V : (k, r) array
+        Candidate experts.
     mu : float
+        Weight of the diagonal term of L4.
 
     Returns
     -------
-    loss : float,  gradient : (k, r) array
+    loss : float
+        Value of L4.
+    gradient : (k, r) array
+        Its gradient.
 
     Examples
     --------
@@ -82,18 +88,27 @@ def derivatives(T, V, mu, basis=None):
 
     Parameters
     ----------
-    T : (r, r, r, r) array     symmetric
-    V : (..., k, r) array      unit rows
+    T : (r, r, r, r) array
+        Symmetric in its four axes.
+    V : (..., k, r) array
+        Unit rows.
     mu : float
+        Weight of the diagonal term of L4.
     basis : (..., k, r, r - 1) array, optional
+        Tangent basis at V; made from V if not given.
 
     Returns
     -------
-    value : (...), gradient : (..., k (r-1)), hessian : (..., k (r-1), k (r-1)) arrays
+    value : (...) array
+        Value of L4.
+    gradient : (..., k (r-1)) array
+        Its gradient in the tangent basis.
+    hessian : (..., k (r-1), k (r-1)) array
+        Its Hessian in the tangent basis.
 
     Notes
     -----
-    Taught in: "The landscape".
+    Taught in: :ref:`ch-landscape`.
 
     Examples
     --------
@@ -133,15 +148,23 @@ def minimize_l4_gradient(T, V, mu=0.5, max_iter=2000, tol=1e-8):
 
     Parameters
     ----------
-    T : (r, r, r, r) array     symmetric; the whitened fourth moment, then r = k
-    V : (k, r) array           start, unit rows
+    T : (r, r, r, r) array
+        Symmetric in its four axes; the whitened fourth moment, then r = k.
+    V : (k, r) array
+        Start, unit rows.
     mu : float
+        Weight of the diagonal term of L4.
     max_iter : int
-    tol : float                stop when the tangential gradient is shorter
+        Most steps.
+    tol : float
+        Stop when the tangential gradient is shorter than this.
 
     Returns
     -------
-    V : (k, r) array of unit rows,  history : list of losses, never increasing
+    V : (k, r) array
+        The end, in unit rows.
+    history : list of float
+        The losses, never increasing.
 
     Warns
     -----
@@ -183,7 +206,18 @@ def minimize_l4_lbfgs(T, V, mu=0.5, max_iter=500):
     falls as 1 / |u_i|^2: left alone, a row can grow until L-BFGS hardly moves it. When a length
     leaves [1/4, 4] all rows go back to length one, and L-BFGS starts again from there.
 
-    Parameters and returned values are those of :func:`minimize_l4_gradient`.
+    Returned values are those of :func:`minimize_l4_gradient`.
+
+    Parameters
+    ----------
+    T : (r, r, r, r) array
+        As in :func:`minimize_l4_gradient`.
+    V : (k, r) array
+        Start, unit rows.
+    mu : float
+        Weight of the diagonal term of L4.
+    max_iter : int
+        Most steps.
     """
     shape, history, steps = V.shape, [tensor_l4(T, V, mu)[0]], 0
 

@@ -35,16 +35,25 @@ class ExpertFit:
 
     Attributes
     ----------
-    experts : (k, d) array           unit rows, signs chosen by the first moment
-    reduction : Reduction            the span, and what it was found from
-    tensor : array                   whitened moment: (k, k, k, k), of order 3 for the spectral
-                                     method, None for stochastic gradients, which form none
-    directions : (k, k) array        unit rows v_i, what the method found in whitened coordinates
-    loss : float                     its objective there
-    losses : (n_init,) array         the objective at the end of every start
-    starts : (n_init, k, k) array    the end point of every start
-    history : list of float          the objective along the best start
-    second_moment, eigenvalues, basis          those of the reduction
+    experts : (k, d) array
+        Unit rows, signs chosen by the first moment.
+    reduction : Reduction
+        The span, and what it was found from.
+    tensor : array or None
+        Whitened moment of shape (k, k, k, k); of order 3 for the spectral method, None for
+        stochastic gradients, which form none.
+    directions : (k, k) array
+        Unit rows v_i, what the method found in whitened coordinates.
+    loss : float
+        The objective in ``directions``.
+    losses : (n_init,) array
+        The objective at the end of every start.
+    starts : (n_init, k, k) array
+        The end point of every start.
+    history : list of float
+        The objective along the best start.
+    second_moment, eigenvalues, basis : array
+        Those of the reduction.
     """
 
     experts: np.ndarray
@@ -89,22 +98,34 @@ def learn_experts(
 
     Parameters
     ----------
-    X : (n, d) array              inputs, standard normal
-    y : (n,) array                labels
-    n_experts : int               k, at most d
-    rng : numpy.random.Generator  for the starting directions
+    X : (n, d) array
+        Inputs, standard normal.
+    y : (n,) array
+        Labels.
+    n_experts : int
+        Number of experts k, at most d.
+    rng : numpy.random.Generator
+        For the starting directions.
     link : str, callable or Link
-    noise : float, optional       standard deviation; read off the labels if not given
-    mu : float                    weight of the diagonal term, between 0 and 1
-    n_init : int                  random starts; the lowest loss wins, the first of equals
+        The link :math:`g`.
+    noise : float, optional
+        Standard deviation; read off the labels if not given.
+    mu : float
+        Weight of the diagonal term, between 0 and 1.
+    n_init : int
+        Random starts; the lowest loss wins, the first of equals.
     solver : {"lbfgs", "gradient"}
-    kind : {"polynomial", "optimal", "in-span"}      of the label transforms
-    truncate : float, optional            shorten the tails, see :class:`moelib.Moments`
-    sample_weight : (n,) array, optional      how often each sample counts; the weighted inputs
-                                              have to be standard normal
-    n_blocks : int                median of the moments of so many blocks, see
-                                  :class:`moelib.Moments`
-    control : bool                control variates for the fourth moment, as there
+        How to descend: L-BFGS or gradient steps.
+    kind : {"polynomial", "optimal", "in-span"}
+        Which label transforms to use, see :func:`moelib.label_transform`.
+    truncate : float, optional
+        Shorten the tails, see :class:`moelib.Moments`.
+    sample_weight : (n,) array, optional
+        How often each sample counts; the weighted inputs have to be standard normal.
+    n_blocks : int
+        Median of the moments of so many blocks, see :class:`moelib.Moments`.
+    control : bool
+        Whether to use control variates for the fourth moment, see :class:`moelib.Moments`.
 
     Returns
     -------
@@ -118,7 +139,7 @@ def learn_experts(
     Notes
     -----
     Assumes (G) standard normal inputs, (U) unit experts and (O) gates orthogonal to experts.
-    Taught in: "Learning the experts".
+    Taught in: :ref:`ch-learning-experts`.
 
     Examples
     --------
@@ -167,9 +188,30 @@ def learn_experts_from_batches(
 
     Parameters
     ----------
-    batches : callable            each call returns an iterable over the same batches (X, y) or
-                                  (X, y, sample_weight); it is called three times, once per pass
-    n_experts, rng, link, noise, mu, n_init, solver, kind, truncate, n_blocks, control
+    batches : callable
+        Each call returns an iterable over the same batches (X, y) or (X, y, sample_weight); it is
+        called three times, once per pass.
+    n_experts : int
+        Number of experts k, at most d.
+    rng : numpy.random.Generator
+        For the starting directions.
+    link : str, callable or Link
+        The link :math:`g`.
+    noise : float, optional
+        As in :func:`learn_experts`.
+    mu : float
+        As in :func:`learn_experts`.
+    n_init : int
+        As in :func:`learn_experts`.
+    solver : {"lbfgs", "gradient"}
+        As in :func:`learn_experts`.
+    kind : {"polynomial", "optimal", "in-span"}
+        As in :func:`learn_experts`.
+    truncate : float, optional
+        As in :func:`learn_experts`.
+    n_blocks : int
+        As in :func:`learn_experts`.
+    control : bool
         As in :func:`learn_experts`.
 
     Returns
@@ -195,7 +237,17 @@ def learn_experts_from_batches(
 
 
 def expert_fit(reduction, tensor, runs):
-    """The best of several runs, each a pair (directions, history of losses), as an ExpertFit."""
+    """The best of several runs, each a pair (directions, history of losses), as an ExpertFit.
+
+    Parameters
+    ----------
+    reduction : Reduction
+        The span, and what it was found from.
+    tensor : array or None
+        The whitened moment, if one was formed.
+    runs : list of tuple
+        Directions and history of the losses of every run.
+    """
     losses = np.array([history[-1] for _, history in runs])
     best = np.argmax(losses <= losses.min() + 1e-6 * abs(losses.min()))  # first of equals
     directions, history = runs[best]

@@ -28,19 +28,22 @@ class Moments:
     Parameters
     ----------
     transforms : LabelTransforms
-    basis : (d, r) array, optional     orthonormal columns; moments are kept for ``X @ basis``
-    fourth : bool                      keep the fourth moment too: r^4 numbers
-    truncate : float, optional         shorten every term :math:`Q_m(y)\, S_m(z)` to at most this
-                                       many times its root mean square length. A few terms far out
-                                       in the tails then no longer rule the mean, which pays with a
-                                       bias: 10 is cautious, 3 is strong
-    n_blocks : int                     deal the samples out to so many blocks in turn, and take
-                                       entry by entry the median of the blocks' moments (median of
-                                       means); 8 log(1/delta) blocks keep an entry's error small
-                                       with probability 1 - delta
-    control : bool                     control variates: read a moment of order m off a regression
-                                       of :math:`Q_m` on all Hermite polynomials of degree at most
-                                       m, of which there are p = (r + m)! / (r! m!)
+        The label transforms.
+    basis : (d, r) array, optional
+        Orthonormal columns; moments are kept for ``X @ basis``.
+    fourth : bool
+        Whether to keep the fourth moment too: r^4 numbers.
+    truncate : float, optional
+        Shorten every term :math:`Q_m(y)\, S_m(z)` to at most this many times its root mean square
+        length. A few terms far out in the tails then no longer rule the mean, which pays with a
+        bias: 10 is cautious, 3 is strong.
+    n_blocks : int
+        Deal the samples out to so many blocks in turn, and take entry by entry the median of the
+        blocks' moments (median of means); 8 log(1/delta) blocks keep an entry's error small with
+        probability 1 - delta.
+    control : bool
+        Control variates: whether to read a moment of order m off a regression of :math:`Q_m` on all
+        Hermite polynomials of degree at most m, of which there are p = (r + m)! / (r! m!).
 
     Raises
     ------
@@ -51,7 +54,7 @@ class Moments:
     -----
     Cost per sample O(d r + r^4 / 4); memory O(r^4), whatever the number of samples; ``n_blocks``
     times that memory for blocks, and O(p^2) of both for control variates.
-    Taught in: "Deriving the loss for the experts" and "Heavy tails".
+    Taught in: :ref:`ch-deriving-l4` and :ref:`ch-heavy-tails`.
 
     Examples
     --------
@@ -85,6 +88,15 @@ class Moments:
         """Add a batch, X (n, d) and y (n,), and return the object itself.
 
         A sample of weight two counts as two samples.
+
+        Parameters
+        ----------
+        X : (n, d) array
+            Inputs.
+        y : (n,) array
+            Labels.
+        sample_weight : (n,) array, optional
+            How often each sample counts.
         """
         X = as_matrix(X, "X", n_columns=None if self.basis is None else len(self.basis))
         y = as_vector(y, "y", len(X))

@@ -38,19 +38,24 @@ def conditional_hermite(y, order, link="identity", noise=0.05):
 
     Parameters
     ----------
-    y : (n,) array                labels
-    order : int                   largest j
+    y : (n,) array
+        Labels.
+    order : int
+        Largest j.
     link : str, callable or Link
-    noise : float                 standard deviation, positive
+        The link :math:`g`.
+    noise : float
+        Standard deviation, positive.
 
     Returns
     -------
-    (order + 1, n) array          row j holds h_j; row 0 is one
+    (order + 1, n) array
+        Row j holds h_j; row 0 is one.
 
     Notes
     -----
     O(n q) with q quadrature nodes, some thousands at noise 0.05.
-    Taught in: "Transforming the label".
+    Taught in: :ref:`ch-label-transforms`.
 
     Examples
     --------
@@ -76,15 +81,22 @@ def optimal_transform(m, link, noise, dimension=None, conditions=True):
     Parameters
     ----------
     m : int
+        Order of the transform.
     link : Link
-    noise : float                 standard deviation, positive
-    dimension : int, optional     r, of the moment whose error counts; least variance if not given
-    conditions : bool             whether the orders between 0 and m have to vanish
+        The link :math:`g`.
+    noise : float
+        Standard deviation, positive.
+    dimension : int, optional
+        Dimension r of the moment whose error counts; least variance if not given.
+    conditions : bool
+        Whether the orders between 0 and m have to vanish.
 
     Returns
     -------
-    variance : float              of the transformed label
-    transform : callable          array -> array
+    variance : float
+        Variance of the transformed label.
+    transform : callable
+        Maps an array to an array, elementwise.
 
     Raises
     ------

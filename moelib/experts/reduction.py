@@ -26,13 +26,20 @@ class Reduction:
 
     Attributes
     ----------
-    transforms : LabelTransforms     made for the labels divided by ``scale``
-    scale : float                    labels are divided by it
-    n : float                        number of samples, or the sum of their weights
-    mean_yx : (d,) array             estimate of :math:`E[(y - E y)\, x]`
-    second_moment : (d, d) array     :math:`\hat M`
-    eigenvalues : (k,) array         top of its spectrum, largest first
-    basis : (d, k) array             the matching eigenvectors B
+    transforms : LabelTransforms
+        Made for the labels divided by ``scale``.
+    scale : float
+        What the labels are divided by.
+    n : float
+        Number of samples, or the sum of their weights.
+    mean_yx : (d,) array
+        Estimate of :math:`E[(y - E y)\, x]`.
+    second_moment : (d, d) array
+        The estimate :math:`\hat M`.
+    eigenvalues : (k,) array
+        Top of its spectrum, largest first.
+    basis : (d, k) array
+        The matching eigenvectors B.
     """
 
     transforms: LabelTransforms
@@ -68,14 +75,20 @@ def reduce_batches(
 
     Parameters
     ----------
-    batches : callable            each call returns an iterable over the same batches (X, y) or
-                                  (X, y, sample_weight)
-    n_experts : int               k, at most d
+    batches : callable
+        Each call returns an iterable over the same batches (X, y) or (X, y, sample_weight).
+    n_experts : int
+        Number of experts k, at most d.
     link : str, callable or Link
-    noise : float, optional       standard deviation; read off the labels if not given
-    kind : {"polynomial", "optimal", "in-span"}      see :func:`moelib.label_transform`
-    truncate : float, optional            see :class:`moelib.Moments`, as for ``n_blocks``
+        The link :math:`g`.
+    noise : float, optional
+        Standard deviation; read off the labels if not given.
+    kind : {"polynomial", "optimal", "in-span"}
+        Which label transforms to use, see :func:`moelib.label_transform`.
+    truncate : float, optional
+        Shorten the tails, see :class:`moelib.Moments`.
     n_blocks : int
+        Median of the moments of so many blocks, see :class:`moelib.Moments`.
 
     Returns
     -------
@@ -90,7 +103,7 @@ def reduce_batches(
     -----
     The identity link with polynomial transforms needs no noise level: labels are scaled to mean
     square one instead.
-    Taught in: "Deriving the loss for the experts".
+    Taught in: :ref:`ch-deriving-l4`.
 
     Examples
     --------
@@ -125,6 +138,13 @@ def top_eigenpairs(M, k):
     Eigenvalues below ``EIGENVALUE_FLOOR`` times the largest are raised to it. That, or a smallest
     one of the k that does not stand out from the size of the others, brings a warning: experts are
     dependent, one hardly ever answers, or there are too few samples.
+
+    Parameters
+    ----------
+    M : (d, d) array
+        A symmetric matrix.
+    k : int
+        Number of eigenvalues.
 
     Examples
     --------

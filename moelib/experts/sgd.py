@@ -31,28 +31,39 @@ def learn_experts_sgd(
 
     Parameters
     ----------
-    batches : callable            each call returns an iterable over (X, y) batches, the same ones
-                                  or fresh ones; it is called twice for the reduction and then
-                                  ``n_epochs`` times for each start
-    n_experts : int               k, at most d
-    rng : numpy.random.Generator  for the starting directions
+    batches : callable
+        Each call returns an iterable over (X, y) batches, the same ones or fresh ones; it is called
+        twice for the reduction and then ``n_epochs`` times for each start.
+    n_experts : int
+        Number of experts k, at most d.
+    rng : numpy.random.Generator
+        For the starting directions.
     link : str, callable or Link
-    noise : float, optional       standard deviation; read off the labels if not given
-    mu : float                    weight of the diagonal term, between 0 and 1
-    n_init : int                  random starts; the lowest loss over its last epoch wins
-    n_epochs : int                passes over the stream
-    step : float, optional        first step length, see :func:`l4_sgd`; 0.15 / k if not given, as
-                                  the whitened loss has curvatures of order k
-    kind : {"polynomial", "optimal", "in-span"}      of the label transforms
-    verbose : bool                show progress over the starts
+        The link :math:`g`.
+    noise : float, optional
+        Standard deviation; read off the labels if not given.
+    mu : float
+        Weight of the diagonal term, between 0 and 1.
+    n_init : int
+        Random starts; the lowest loss over its last epoch wins.
+    n_epochs : int
+        Passes over the stream.
+    step : float, optional
+        First step length, see :func:`l4_sgd`; 0.15 / k if not given, as the whitened loss has
+        curvatures of order k.
+    kind : {"polynomial", "optimal", "in-span"}
+        Which label transforms to use, see :func:`moelib.label_transform`.
+    verbose : bool
+        Whether to show progress over the starts.
 
     Returns
     -------
-    ExpertFit                     its losses are those of the batches, averaged over half the stream
+    ExpertFit
+        Its losses are those of the batches, averaged over half the stream.
 
     Notes
     -----
-    Taught in: "Learning the experts".
+    Taught in: :ref:`ch-learning-experts`.
 
     Examples
     --------
@@ -89,20 +100,26 @@ def l4_sgd(stream, V, transforms, mu=0.5, step=0.02, frame=None):
 
     Parameters
     ----------
-    stream : iterable             of batches X (n, d), y (n,)
-    V : (k, r) array              start, unit rows
+    stream : iterable
+        Batches (X, y) of (n, d) inputs and (n,) labels.
+    V : (k, r) array
+        Start, unit rows.
     transforms : LabelTransforms
+        The label transforms.
     mu : float
-    step : float                  length of the first step per unit of gradient
+        Weight of the diagonal term of L4.
+    step : float
+        Length of the first step per unit of gradient.
     frame : (r, d) array, optional
-        Row v stands for the candidate expert ``v @ frame``; the identity if not given, which is
-        the plain method on the sphere of the inputs' own space.
+        Row v stands for the candidate expert ``v @ frame``; the identity if not given, which is the
+        plain method on the sphere of the inputs' own space.
 
     Returns
     -------
-    V : (k, r) array              unit rows, averaged over the second half of the steps
-    history : list of float       L4 of each batch before its step, and last the mean over the
-                                  second half
+    V : (k, r) array
+        Unit rows, averaged over the second half of the steps.
+    history : list of float
+        L4 of each batch before its step, and last the mean over the second half.
 
     Examples
     --------
@@ -137,14 +154,23 @@ def batch_l4(A, X, y, transforms, mu):
 
     Parameters
     ----------
-    A : (k, d) array            candidate experts
-    X : (n, d) array,  y : (n,) array
+    A : (k, d) array
+        Candidate experts.
+    X : (n, d) array
+        Inputs.
+    y : (n,) array
+        Labels.
     transforms : LabelTransforms
+        The label transforms.
     mu : float
+        Weight of the diagonal term of L4.
 
     Returns
     -------
-    loss : float,  gradient : (k, d) array; O(n d k + n k^2)
+    loss : float
+        Value of L4, in O(n d k + n k^2).
+    gradient : (k, d) array
+        Its gradient.
     """
     import torch
 

@@ -20,10 +20,13 @@ def first_moment_signs(experts, mean_yx, link="identity"):
 
     Parameters
     ----------
-    experts : (k, d) array        unit rows, each known up to sign
-    mean_yx : (d,) array          estimate of :math:`E[y x]`
-    link : str, callable or Link  if :math:`E[g'(Z)] = 0`, as for an even link, the first moment
-                                  knows no sign and all are returned as +1
+    experts : (k, d) array
+        Unit rows, each known up to sign.
+    mean_yx : (d,) array
+        Estimate of :math:`E[y x]`.
+    link : str, callable or Link
+        The link :math:`g`. If :math:`E[g'(Z)] = 0`, as for an even link, the first moment knows no
+        sign and all are returned as +1.
 
     Returns
     -------
@@ -36,7 +39,7 @@ def first_moment_signs(experts, mean_yx, link="identity"):
 
     References
     ----------
-    Taught in: "Learning the experts".
+    Taught in: :ref:`ch-learning-experts`.
     """
     slope = mean_slope(link)
     weights = np.linalg.lstsq(experts.T, mean_yx, rcond=None)[0]
@@ -51,12 +54,19 @@ def third_moment_signs(experts, X, y, link="identity", noise=0.05, kind="polynom
 
     Parameters
     ----------
-    experts : (k, d) array        unit rows, each known up to sign, linearly independent
-    X : (n, d) array,  y : (n,) array
+    experts : (k, d) array
+        Unit rows, each known up to sign, linearly independent.
+    X : (n, d) array
+        Inputs.
+    y : (n,) array
+        Labels.
     link : str, callable or Link
-    noise : float                 standard deviation
+        The link :math:`g`.
+    noise : float
+        Standard deviation.
     kind : {"polynomial", "optimal", "in-span"}
-        Of the transform; a link whose first moment is silent, E[g'(Z)] = 0, may have no polynomial.
+        Which label transform to use; a link whose first moment is silent, E[g'(Z)] = 0, may have no
+        polynomial.
 
     Returns
     -------
@@ -92,14 +102,21 @@ def likelihood_signs(experts, X, y, noise, link="identity"):
 
     Parameters
     ----------
-    experts : (k, d) array        unit rows, each known up to sign
-    X : (n, d) array,  y : (n,) array
-    noise : float                 standard deviation, that of the experts' error included
+    experts : (k, d) array
+        Unit rows, each known up to sign.
+    X : (n, d) array
+        Inputs.
+    y : (n,) array
+        Labels.
+    noise : float
+        Standard deviation, that of the experts' error included.
     link : str, callable or Link
+        The link :math:`g`.
 
     Returns
     -------
-    (k,) array of +-1             +1 where turning changes nothing, as for an even link
+    (k,) array of +-1
+        +1 where turning changes nothing, as for an even link.
 
     Examples
     --------

@@ -31,19 +31,29 @@ def learn_experts_spectral(
 
     Parameters
     ----------
-    X : (n, d) array              inputs, standard normal
-    y : (n,) array                labels
-    n_experts : int               k, at most d
-    rng : numpy.random.Generator  for the starts of the power method
+    X : (n, d) array
+        Inputs, standard normal.
+    y : (n,) array
+        Labels.
+    n_experts : int
+        Number of experts k, at most d.
+    rng : numpy.random.Generator
+        For the starts of the power method.
     link : str, callable or Link
-    noise : float, optional       standard deviation; read off the labels if not given
-    n_init : int                  random starts for each expert
-    kind : {"polynomial", "optimal", "in-span"}      of the label transforms
-    sample_weight : (n,) array, optional      how often each sample counts
+        The link :math:`g`.
+    noise : float, optional
+        Standard deviation; read off the labels if not given.
+    n_init : int
+        Random starts for each expert.
+    kind : {"polynomial", "optimal", "in-span"}
+        Which label transforms to use, see :func:`moelib.label_transform`.
+    sample_weight : (n,) array, optional
+        How often each sample counts.
 
     Returns
     -------
-    ExpertFit                     its losses are minus the sum of the eigenvalues found
+    ExpertFit
+        Its losses are minus the sum of the eigenvalues found.
 
     Raises
     ------
@@ -53,7 +63,7 @@ def learn_experts_spectral(
     Notes
     -----
     Assumes (G), (U), (O), as :func:`moelib.learn_experts` does, and a valid transform of order 3.
-    Taught in: "Learning the experts".
+    Taught in: :ref:`ch-learning-experts`.
 
     References
     ----------
@@ -94,10 +104,16 @@ def third_moment(X, y, transform, basis, weights=None):
 
     Parameters
     ----------
-    X : (n, d) array,  y : (n,) array
-    transform : LabelTransform       of order 3
-    basis : (d, r) array             orthonormal columns
-    weights : (n,) array, optional   of mean one
+    X : (n, d) array
+        Inputs.
+    y : (n,) array
+        Labels.
+    transform : LabelTransform
+        A label transform of order 3.
+    basis : (d, r) array
+        Orthonormal columns.
+    weights : (n,) array, optional
+        Weights of the samples, of mean one.
 
     Examples
     --------
@@ -131,15 +147,21 @@ def power_method(T, rng, n_init=10, n_iter=30, tol=1e-12):
 
     Parameters
     ----------
-    T : (k, k, k) array           symmetric
+    T : (k, k, k) array
+        Symmetric in its three axes.
     rng : numpy.random.Generator
-    n_init, n_iter : int          starts for each vector, iterations of each
-    tol : float                   change at which the last iterations stop
+        Source of randomness.
+    n_init, n_iter : int
+        Starts for each vector, and iterations of each start.
+    tol : float
+        Change at which the last iterations stop.
 
     Returns
     -------
-    V : (k, k) array              unit rows, the largest eigenvalue first
-    history : list of float       minus the sum of the eigenvalues found so far
+    V : (k, k) array
+        Unit rows, the largest eigenvalue first.
+    history : list of float
+        Minus the sum of the eigenvalues found so far.
 
     Examples
     --------

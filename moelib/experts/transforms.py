@@ -43,11 +43,16 @@ class LabelTransform:
 
     Attributes
     ----------
-    order : int                     m
-    c : float                       :math:`c_m = E[T_m(Y)\, He_m(Z)]`
-    variance : float                :math:`\operatorname{Var} T_m(Y)`
-    function : callable             array -> array, elementwise
-    coefficients : array or None    of 1, y, ..., y^m; None unless it is a polynomial
+    order : int
+        Order m of the score it belongs to.
+    c : float
+        The constant :math:`c_m = E[T_m(Y)\, He_m(Z)]`.
+    variance : float
+        The variance :math:`\operatorname{Var} T_m(Y)`.
+    function : callable
+        Maps an array to an array, elementwise.
+    coefficients : array or None
+        Coefficients of 1, y, ..., y^m; None unless it is a polynomial.
     """
 
     order: int
@@ -78,10 +83,15 @@ class LabelTransforms:
     Attributes
     ----------
     link : Link
-    noise : float                              standard deviation they were made for
-    q2, q4 : LabelTransform                    call them on labels, arrays or tensors
-    c2, c4 : float                             the constants :math:`c_m` of the key lemma
-    q2_coefficients, q4_coefficients : array   of 1, y, ..., y^m; None if not polynomial
+        The link that they were made for.
+    noise : float
+        Standard deviation that they were made for.
+    q2, q4 : LabelTransform
+        The two transforms; call them on labels, arrays or tensors.
+    c2, c4 : float
+        The constants :math:`c_m` of the key lemma.
+    q2_coefficients, q4_coefficients : array or None
+        Coefficients of 1, y, ..., y^m; None if not polynomial.
     """
 
     link: Link
@@ -112,11 +122,14 @@ def label_transforms(link="identity", noise=0.05, kind="polynomial", dimension=N
     Parameters
     ----------
     link : str, callable or Link
-    noise : float                      standard deviation :math:`\sigma`, 0 allowed
+        The link :math:`g`.
+    noise : float
+        Standard deviation :math:`\sigma`, 0 allowed.
     kind : {"polynomial", "optimal", "in-span"}
         See :func:`label_transform`. ``"in-span"`` is for the moment of order 4; that of order 2,
         which has to find the span first, is then ``"optimal"``.
-    dimension : int, optional          of the moments; least variance if not given
+    dimension : int, optional
+        Dimension of the moments; least variance if not given.
 
     Returns
     -------
@@ -139,7 +152,7 @@ def label_transforms(link="identity", noise=0.05, kind="polynomial", dimension=N
     References
     ----------
     In the spirit of Makkuva, Oh, Kannan & Viswanath (2020); our derivation.
-    Taught in: "Transforming the label".
+    Taught in: :ref:`ch-label-transforms`.
     """
     link = as_link(link)
     q2 = label_transform(2, link, noise, "optimal" if kind == "in-span" else kind, dimension)
@@ -152,9 +165,12 @@ def label_transform(order, link="identity", noise=0.05, kind="polynomial", dimen
 
     Parameters
     ----------
-    order : int                        m, at least 1
+    order : int
+        Order m, at least 1.
     link : str, callable or Link
-    noise : float                      standard deviation :math:`\sigma`, 0 allowed
+        The link :math:`g`.
+    noise : float
+        Standard deviation :math:`\sigma`, 0 allowed.
     kind : {"polynomial", "optimal", "in-span"}
         ``"polynomial"``: the one of degree m, with leading coefficient one and mean zero.
         ``"optimal"``: the best among all functions with :math:`c_m = 1`. ``"in-span"``: the best
@@ -185,7 +201,7 @@ def label_transform(order, link="identity", noise=0.05, kind="polynomial", dimen
 
     References
     ----------
-    Taught in: "Transforming the label".
+    Taught in: :ref:`ch-label-transforms`.
     """
     as_choice(kind, "kind", KINDS)
     if not isinstance(order, (int, np.integer)) or order < 1:
@@ -211,13 +227,17 @@ def noise_from_labels(y, link="identity", floor=1e-3):
     Parameters
     ----------
     y : (n,) array
+        Labels.
     link : str, callable or Link
-    floor : float                 least value returned: the difference can come out negative,
-                                  its standard error is of order :math:`1/\sqrt n`
+        The link :math:`g`.
+    floor : float
+        Least value returned: the difference can come out negative, its standard error is of order
+        :math:`1/\sqrt n`.
 
     Returns
     -------
-    float, in units of y
+    float
+        Standard deviation, in units of y.
 
     Examples
     --------

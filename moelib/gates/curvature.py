@@ -20,12 +20,17 @@ class GateCurvature:
 
     Attributes
     ----------
-    eigenvalues : (m,) array          of the Hessian H, smallest first; m = (k-1) d
-    prior_eigenvalues : (m,) array    of the prior part, EM's convex surrogate
-    missing : (m,) array              of :math:`H_p^{-1} H_r`, between 0 and 1: the share of the
-                                      prior curvature that the hidden expert takes away
-    prior_uncertainty : (k,) array    :math:`\hat E[p_i (1 - p_i)]` of every expert
+    eigenvalues : (m,) array
+        Eigenvalues of the Hessian H, smallest first; m = (k-1) d.
+    prior_eigenvalues : (m,) array
+        Eigenvalues of the prior part :math:`H_p`, EM's convex surrogate.
+    missing : (m,) array
+        Eigenvalues of :math:`H_p^{-1} H_r`, between 0 and 1: the share of the prior curvature that
+        the hidden expert takes away.
+    prior_uncertainty : (k,) array
+        The mean :math:`\hat E[p_i (1 - p_i)]` for every expert.
     posterior_uncertainty : (k,) array
+        The same of the posterior probabilities.
     """
 
     eigenvalues: np.ndarray
@@ -69,10 +74,16 @@ def gate_curvature(model, X, y, ridge=0.0, sample_weight=None):
 
     Parameters
     ----------
-    model : GatedModel                     experts, gates and noise at which to look
-    X : (n, d) array,  y : (n,) array
-    ridge : float                          as in :func:`moelib.learn_gates`
+    model : GatedModel
+        Experts, gates and noise at which to look.
+    X : (n, d) array
+        Inputs.
+    y : (n,) array
+        Labels.
+    ridge : float
+        Weight of the penalty, as in :func:`moelib.learn_gates`.
     sample_weight : (n,) array, optional
+        How often each sample counts.
 
     Returns
     -------
@@ -92,7 +103,7 @@ def gate_curvature(model, X, y, ridge=0.0, sample_weight=None):
 
     References
     ----------
-    Dempster, Laird & Rubin (1977) on the rate of EM.   Taught in: "Learning the gates".
+    Dempster, Laird & Rubin (1977) on the rate of EM.   Taught in: :ref:`ch-learning-gates`.
     """
     X = as_matrix(X, "X", n_columns=model.n_features)
     y = as_vector(y, "y", len(X))

@@ -27,17 +27,24 @@ def find_degeneracies(model, X, y, free=FreeParameters(), covariance=None, sampl
 
     Parameters
     ----------
-    model : GatedModel            as fitted
-    X : (n, d) array,  y : (n,) array
-    free : FreeParameters         what was learned
+    model : GatedModel
+        The model as fitted.
+    X : (n, d) array
+        Inputs.
+    y : (n,) array
+        Labels.
+    free : FreeParameters
+        What was learned.
     covariance : (q, q) array, optional
-        Of the estimates, from :func:`moelib.standard_errors`; without it the third is not looked
-        for.
+        Covariance of the estimates, from :func:`moelib.standard_errors`; without it the third is
+        not looked for.
     sample_weight : (n,) array, optional
+        How often each sample counts.
 
     Returns
     -------
-    list of str                   one sentence each, and what to do
+    list of str
+        One sentence each, and what to do.
 
     Examples
     --------
@@ -49,7 +56,7 @@ def find_degeneracies(model, X, y, free=FreeParameters(), covariance=None, sampl
 
     References
     ----------
-    Albert & Anderson (1984) on separation.   Taught in: "Learning the gates".
+    Albert & Anderson (1984) on separation.   Taught in: :ref:`ch-learning-gates`.
     """
     weights = as_weights(sample_weight, len(y))
     total = len(y) if sample_weight is None else float(np.sum(sample_weight))

@@ -60,11 +60,17 @@ class GateFit:
     Attributes
     ----------
     gates : (k-1, d) array
-    noise : float             standard deviation, inflated by what the experts get wrong
-    history : list of float   the loss after every step, in nats per sample; never increasing
+        The gates, in rows; the last gate is zero and left out.
+    noise : float
+        Standard deviation, inflated by what the experts get wrong.
+    history : list of float
+        The loss after every step, in nats per sample; never increasing.
     converged : bool
-    path : (steps + 1, k-1, d) array      the gates after every step, from the start on
-    noises : (steps + 1,) array           the noise after every step
+        Whether it stopped before its steps ran out.
+    path : (steps + 1, k-1, d) array
+        The gates after every step, from the start on.
+    noises : (steps + 1,) array
+        The noise after every step.
     """
 
     gates: np.ndarray
@@ -92,24 +98,33 @@ def learn_gates(
 
     Parameters
     ----------
-    X : (n, d) array,  y : (n,) array
+    X : (n, d) array
+        Inputs.
+    y : (n,) array
+        Labels.
     experts : (k, d) array
+        The experts, in rows; they stay as they are.
     link : str, callable or Link
+        The link :math:`g`.
     noise : float, optional
         Standard deviation. If not given it is learned along with the gates, which is the safe
-        choice when the experts are estimates: their error adds to the noise, and a noise level
-        that is too small makes the gates over-confident.
+        choice when the experts are estimates: their error adds to the noise, and a noise level that
+        is too small makes the gates over-confident.
     method : {"newton", "gradient", "em"}
         Newton steps on the loss, gradient descent on it, or EM (Newton steps on its convex
         surrogate, the posterior held fixed).
     max_iter : int
-    tol : float        stop when a step lowers the loss by less than this (nats per sample);
-                       gradient descent, which creeps, stops at a gradient norm of sqrt(tol)
-    ridge : float      weight of the penalty ridge/2 |W|^2; 1/n is a standard normal prior on the
-                       gates. Gates that separate the samples need one: see
-                       :func:`moelib.gate_curvature`
-    sample_weight : (n,) array, optional      how often each sample counts
-    start : (k-1, d) array, optional          zero, an indifferent gate, if not given
+        Most steps.
+    tol : float
+        Stop when a step lowers the loss by less than this (nats per sample); gradient descent,
+        which creeps, stops at a gradient norm of sqrt(tol).
+    ridge : float
+        Weight of the penalty ridge/2 |W|^2; 1/n is a standard normal prior on the gates. Gates that
+        separate the samples need one: see :func:`moelib.gate_curvature`.
+    sample_weight : (n,) array, optional
+        How often each sample counts.
+    start : (k-1, d) array, optional
+        First gates; zero, an indifferent gate, if not given.
 
     Returns
     -------
@@ -134,7 +149,7 @@ def learn_gates(
 
     References
     ----------
-    Jordan & Jacobs (1994).   Taught in: "Learning the gates".
+    Jordan & Jacobs (1994).   Taught in: :ref:`ch-learning-gates`.
     """
     X = as_matrix(X, "X")
     y = as_vector(y, "y", len(X))

@@ -20,9 +20,12 @@ class StationaryPoint:
 
     Attributes
     ----------
-    loss : float               per sample
-    gradient_norm : float      Euclidean norm of the gradient
-    eigenvalues : (q,) array   of the Hessian, smallest first
+    loss : float
+        Loss per sample.
+    gradient_norm : float
+        Euclidean norm of the gradient.
+    eigenvalues : (q,) array
+        Eigenvalues of the Hessian, smallest first.
     """
 
     loss: float
@@ -41,9 +44,15 @@ def certify(model, X, y, loss="likelihood", free=FreeParameters()):
     Parameters
     ----------
     model : GatedModel
-    X : (n, d) array,  y : (n,) array
-    loss : {"likelihood", "least-squares"}    negative log-likelihood, or squared error
-    free : FreeParameters                     the parameters that count; squared error has no noise
+        Where to look.
+    X : (n, d) array
+        Inputs.
+    y : (n,) array
+        Labels.
+    loss : {"likelihood", "least-squares"}
+        The negative log-likelihood, or the squared error.
+    free : FreeParameters
+        The parameters that count; squared error has no noise.
 
     Returns
     -------
@@ -52,7 +61,7 @@ def certify(model, X, y, loss="likelihood", free=FreeParameters()):
     Notes
     -----
     Derivatives are torch's, exact to rounding. Memory grows as n times the number of parameters.
-    Taught in: "Likelihood and EM".
+    Taught in: :ref:`ch-likelihood-and-em`.
 
     Examples
     --------
@@ -74,14 +83,25 @@ def polish(model, X, y, loss="likelihood", free=FreeParameters(), max_iter=50, t
 
     Parameters
     ----------
-    model, X, y, loss, free
+    model : GatedModel
+        Where to start.
+    X : (n, d) array
+        Inputs.
+    y : (n,) array
+        Labels.
+    loss : {"likelihood", "least-squares"}
+        As in :func:`certify`.
+    free : FreeParameters
         As in :func:`certify`.
     max_iter : int
-    tol : float               norm of the gradient
+        Most Newton steps.
+    tol : float
+        Stop when the norm of the gradient is below this.
 
     Returns
     -------
-    GatedModel                where Newton's method stopped; certify it
+    GatedModel
+        Where Newton's method stopped; certify it.
 
     Notes
     -----

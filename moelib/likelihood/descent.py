@@ -26,10 +26,14 @@ class LeastSquaresFit:
 
     Attributes
     ----------
-    model : GatedModel        its noise is the root mean square residual of the gated mean
-    history : list of float   mean squared error after every step
+    model : GatedModel
+        The fitted model; its noise is the root mean square residual of the gated mean.
+    history : list of float
+        Mean squared error after every step.
     converged : bool
-    path : list of GatedModel                the models that the history belongs to
+        Whether it stopped before its steps ran out.
+    path : list of GatedModel
+        The models that the history belongs to.
     """
 
     model: GatedModel
@@ -43,11 +47,18 @@ def least_squares(X, y, start, free=FreeParameters(), solver="lbfgs", max_iter=1
 
     Parameters
     ----------
-    X : (n, d) array,  y : (n,) array
-    start : GatedModel         see :func:`joint_likelihood` on gates that are zero
-    free : FreeParameters      whether there are intercepts; the noise plays no part
+    X : (n, d) array
+        Inputs.
+    y : (n,) array
+        Labels.
+    start : GatedModel
+        Where to start; see :func:`joint_likelihood` on gates that are zero.
+    free : FreeParameters
+        Whether there are intercepts; the noise plays no part.
     solver : {"lbfgs", "adam"}
-    max_iter : int             steps
+        How to descend: L-BFGS or Adam.
+    max_iter : int
+        Most steps.
 
     Returns
     -------
@@ -61,7 +72,7 @@ def least_squares(X, y, start, free=FreeParameters(), solver="lbfgs", max_iter=1
     Notes
     -----
     The error of the gated mean hardly tells the experts apart, so a small loss does not mean
-    right parameters. Taught in: "Least squares".
+    right parameters. Taught in: :ref:`ch-least-squares`.
 
     Examples
     --------
@@ -90,16 +101,24 @@ def joint_likelihood(X, y, start, free=FreeParameters(), solver="lbfgs", max_ite
 
     Parameters
     ----------
-    X : (n, d) array,  y : (n,) array
+    X : (n, d) array
+        Inputs.
+    y : (n,) array
+        Labels.
     start : GatedModel
-        Gates that are all zero are a symmetric point: the experts alone break the symmetry.
-    free : FreeParameters      what to learn
+        Where to start. Gates that are all zero are a symmetric point: the experts alone break the
+        symmetry.
+    free : FreeParameters
+        What to learn.
     solver : {"lbfgs", "adam"}
-    max_iter : int             steps
+        How to descend: L-BFGS or Adam.
+    max_iter : int
+        Most steps.
 
     Returns
     -------
-    EMFit                      its history is the log-likelihood per sample
+    EMFit
+        Its history is the log-likelihood per sample.
 
     Warns
     -----
@@ -118,7 +137,7 @@ def joint_likelihood(X, y, start, free=FreeParameters(), solver="lbfgs", max_ite
 
     References
     ----------
-    Taught in: "Likelihood and EM".
+    Taught in: :ref:`ch-likelihood-and-em`.
     """
     from moelib.losses import log_loss
 
@@ -140,11 +159,18 @@ def gradient_em(X, y, start, free=FreeParameters(), max_iter=5000, tol=1e-9):
 
     Parameters
     ----------
-    X : (n, d) array,  y : (n,) array
+    X : (n, d) array
+        Inputs.
+    y : (n,) array
+        Labels.
     start : GatedModel
-    free : FreeParameters     what to learn
+        Where to start.
+    free : FreeParameters
+        What to learn.
     max_iter : int
-    tol : float               stop when an iteration gains less, in nats per sample
+        Most iterations.
+    tol : float
+        Stop when an iteration gains less, in nats per sample.
 
     Returns
     -------
@@ -167,7 +193,7 @@ def gradient_em(X, y, start, free=FreeParameters(), max_iter=5000, tol=1e-9):
 
     References
     ----------
-    Taught in: "Likelihood and EM".
+    Taught in: :ref:`ch-likelihood-and-em`.
     """
     X = as_matrix(X, "X", n_columns=start.n_features)
     y = as_vector(y, "y", len(X))

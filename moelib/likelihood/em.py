@@ -28,10 +28,14 @@ class EMFit:
     Attributes
     ----------
     model : GatedModel
-    history : list of float   log-likelihood per sample before every iteration and at the end,
-                              less the ridge's penalty if there is one; never decreasing
+        The fitted model.
+    history : list of float
+        Log-likelihood per sample before every iteration and at the end, less the ridge's penalty if
+        there is one; never decreasing.
     converged : bool
-    path : list of GatedModel                the models that the history belongs to
+        Whether it stopped before its iterations ran out.
+    path : list of GatedModel
+        The models that the history belongs to.
     """
 
     model: GatedModel
@@ -59,16 +63,24 @@ def expectation_maximization(
 
     Parameters
     ----------
-    X : (n, d) array,  y : (n,) array
-    start : GatedModel        see :mod:`moelib.likelihood.starts`
-    free : FreeParameters     what to learn; the rest stays as in ``start``
+    X : (n, d) array
+        Inputs.
+    y : (n,) array
+        Labels.
+    start : GatedModel
+        Where to start, see :func:`moelib.make_start`.
+    free : FreeParameters
+        What to learn; the rest stays as in ``start``.
     max_iter : int
-    tol : float               stop when an iteration gains less, in nats per sample
+        Most iterations.
+    tol : float
+        Stop when an iteration gains less, in nats per sample.
     anneal_from : float, optional
-        For a noise that is not learned: begin with this larger one and come down to
-        ``start.noise`` geometrically over ``ANNEALING_STEPS`` iterations. The history then
-        begins where the annealing ends.
-    sample_weight : (n,) array, optional      how often each sample counts
+        For a noise that is not learned: begin with this larger one and come down to ``start.noise``
+        geometrically over ``ANNEALING_STEPS`` iterations. The history then begins where the
+        annealing ends.
+    sample_weight : (n,) array, optional
+        How often each sample counts.
 
     Returns
     -------
@@ -96,7 +108,7 @@ def expectation_maximization(
 
     References
     ----------
-    Dempster, Laird & Rubin (1977); Jordan & Jacobs (1994).   Taught in: "The whole pipeline".
+    Dempster, Laird & Rubin (1977); Jordan & Jacobs (1994).   Taught in: :ref:`ch-whole-pipeline`.
     """
     X = as_matrix(X, "X", n_columns=start.n_features)
     y = as_vector(y, "y", len(X))

@@ -47,12 +47,20 @@ def maximum_likelihood(
 
     Parameters
     ----------
-    X : (n, d) array,  y : (n,) array
-    start : GatedModel         for instance what the two losses found
-    free : FreeParameters      what to learn
-    max_iter : int             for EM and for scoring, each
-    tol : float                stop when the predicted gain is smaller, in nats per sample
-    sample_weight : (n,) array, optional      how often each sample counts
+    X : (n, d) array
+        Inputs.
+    y : (n,) array
+        Labels.
+    start : GatedModel
+        Where to start, for instance what the two losses found.
+    free : FreeParameters
+        What to learn.
+    max_iter : int
+        Most iterations of EM and most steps of scoring, each.
+    tol : float
+        Stop when the predicted gain is smaller, in nats per sample.
+    sample_weight : (n,) array, optional
+        How often each sample counts.
 
     Returns
     -------
@@ -74,7 +82,7 @@ def maximum_likelihood(
 
     References
     ----------
-    Taught in: "The whole pipeline".
+    Taught in: :ref:`ch-whole-pipeline`.
     """
     X = as_matrix(X, "X", n_columns=start.n_features)
     y = as_vector(y, "y", len(X))
@@ -106,11 +114,19 @@ class StandardErrors:
 
     Attributes
     ----------
-    experts : (k, d),  gates : (k-1, d),  noise : float
-    expert_intercepts : (k,),  gate_intercepts : (k-1,)      zero where not fitted
-    covariance : (q, q) array      of all free parameters, in the order of
-                                   :meth:`moelib.FreeParameters.vector`; what the data do not
-                                   determine is left out of it
+    experts : (k, d) array
+        Standard errors of the experts.
+    gates : (k-1, d) array
+        Standard errors of the gates.
+    noise : float
+        Standard error of the noise.
+    expert_intercepts : (k,) array
+        Standard errors of the experts' intercepts, zero where not fitted.
+    gate_intercepts : (k-1,) array
+        Standard errors of the gates' intercepts, zero where not fitted.
+    covariance : (q, q) array
+        Covariance of all free parameters, in the order of :meth:`moelib.FreeParameters.vector`;
+        what the data do not determine is left out of it.
     """
 
     experts: np.ndarray
@@ -129,9 +145,14 @@ def standard_errors(model, X, y, free=FreeParameters(), sample_weight=None):
 
     Parameters
     ----------
-    model : GatedModel         at a maximum of the likelihood
-    X : (n, d) array,  y : (n,) array
-    free : FreeParameters      what was learned
+    model : GatedModel
+        A model at a maximum of the likelihood.
+    X : (n, d) array
+        Inputs.
+    y : (n,) array
+        Labels.
+    free : FreeParameters
+        What was learned.
     sample_weight : (n,) array, optional
         How often each sample counts: their sum is the number of samples.
 
@@ -146,7 +167,7 @@ def standard_errors(model, X, y, free=FreeParameters(), sample_weight=None):
 
     References
     ----------
-    Louis (1982) on information in mixtures.   Taught in: "The whole pipeline".
+    Louis (1982) on information in mixtures.   Taught in: :ref:`ch-whole-pipeline`.
     """
     weights = as_weights(sample_weight, len(X))
     _, J = score_moments(model, X, y, free, weights)
@@ -192,14 +213,21 @@ def scoring_step(model, X, y, free=FreeParameters(), sample_weight=None):
 
     Parameters
     ----------
-    model : GatedModel         an estimate, for instance what the two losses found
-    X : (n, d) array,  y : (n,) array
-    free : FreeParameters      what is learned
+    model : GatedModel
+        An estimate, for instance what the two losses found.
+    X : (n, d) array
+        Inputs.
+    y : (n,) array
+        Labels.
+    free : FreeParameters
+        What is learned.
     sample_weight : (n,) array, optional
+        How often each sample counts.
 
     Returns
     -------
-    GatedModel                 halved steps are tried only where the full one would leave all bounds
+    GatedModel
+        Halved steps are tried only where the full one would leave all bounds.
 
     Examples
     --------
@@ -212,7 +240,7 @@ def scoring_step(model, X, y, free=FreeParameters(), sample_weight=None):
 
     References
     ----------
-    Taught in: "The best possible".
+    Taught in: :ref:`ch-best-possible`.
     """
     score, J = score_moments(model, X, y, free, as_weights(sample_weight, len(y)))
     direction = _scoring_direction(J, score)

@@ -25,15 +25,23 @@ def score_moments(model, X, y, free=FreeParameters(), weights=None):
     Parameters
     ----------
     model : GatedModel
-    X : (n, d) array,  y : (n,) array
+        The model.
+    X : (n, d) array
+        Inputs.
+    y : (n,) array
+        Labels.
     free : FreeParameters
-    weights : (n,) array, optional      of mean one
+        Which parameters count.
+    weights : (n,) array, optional
+        Weights of the samples, of mean one.
 
     Returns
     -------
-    score : (q,) array,  J : (q, q) array
-        Parameters in the order experts, gates, log noise; each row of experts and gates ends with
-        its intercept if there is one.
+    score : (q,) array
+        Mean score. Parameters are in the order experts, gates, log noise; each row of experts and
+        gates ends with its intercept if there is one.
+    J : (q, q) array
+        Mean outer product of the scores, in the same order.
     """
     score, J = 0.0, 0.0
     for block in row_blocks(len(X)):

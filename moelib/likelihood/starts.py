@@ -26,16 +26,25 @@ def make_start(
 
     Parameters
     ----------
-    X : (n, d) array,  y : (n,) array
+    X : (n, d) array
+        Inputs.
+    y : (n,) array
+        Labels.
     n_experts : int
+        Number of experts k.
     rng : numpy.random.Generator
+        Source of randomness.
     init : {"random", "responsibilities", "kmeans"}
         Random experts and an indifferent gate (:func:`random_start`); experts fitted to a random
         split of the samples; or experts fitted to the clusters that k-means finds in (x, y).
     link : str, callable or Link
-    free : FreeParameters     whether there are intercepts
-    noise : float, optional   the labels' standard deviation if not given
+        The link :math:`g`.
+    free : FreeParameters
+        Which parameters to learn: whether there are intercepts.
+    noise : float, optional
+        Standard deviation; that of the labels if not given.
     sample_weight : (n,) array, optional
+        How often each sample counts.
 
     Returns
     -------
@@ -55,7 +64,7 @@ def make_start(
 
     References
     ----------
-    Taught in: "Likelihood and EM".
+    Taught in: :ref:`ch-likelihood-and-em`.
     """
     as_choice(init, "init", STARTS)
     model = random_start(X, y, n_experts, rng, link, free.intercepts, noise, sample_weight)
@@ -85,13 +94,22 @@ def random_start(
 
     Parameters
     ----------
-    X : (n, d) array,  y : (n,) array
+    X : (n, d) array
+        Inputs.
+    y : (n,) array
+        Labels.
     n_experts : int
+        Number of experts k.
     rng : numpy.random.Generator
+        Source of randomness.
     link : str, callable or Link
-    fit_intercept : bool       spread the experts' intercepts over the labels as well
-    noise : float, optional    the labels' standard deviation if not given: EM then anneals
+        The link :math:`g`.
+    fit_intercept : bool
+        Whether to spread the experts' intercepts over the labels as well.
+    noise : float, optional
+        Standard deviation; that of the labels if not given, from which EM then anneals.
     sample_weight : (n,) array, optional
+        How often each sample counts.
 
     Returns
     -------

@@ -22,7 +22,8 @@ def overview():
 
     Returns
     -------
-    Figure                   9.6 by 4.9 inches; what it shows is said by `ALT`
+    Figure
+        9.6 by 4.9 inches; what it shows is said by `ALT`.
     """
     from matplotlib.figure import Figure
 

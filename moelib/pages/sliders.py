@@ -69,23 +69,33 @@ def explore(draw, *, alt, caption="", dpi=120, labels=None, formats=None, start=
 
     Parameters
     ----------
-    draw : function          ``draw(**values)`` returns a Figure; equal values give equal figures
-    alt : function           ``alt(**values)`` returns one sentence: what is seen in that frame
-    caption : str            what holds for all frames, shown before that sentence; plain text
-    dpi : float              pixels per inch of the frames; on the page an inch is 96 pixels wide
-    labels : dict of str     shown instead of a parameter's name: ``{"sigma": "noise σ"}``
-    formats : dict of str    how values are written: ``{"sigma": ".2f"}``; floats default to "g"
-    start : dict             values that show first; a parameter not named starts at its first value
-    **parameters : list      the values of each parameter, in the order of its slider
+    draw : function
+        ``draw(**values)`` returns a Figure; equal values give equal figures.
+    alt : function
+        ``alt(**values)`` returns one sentence: what is seen in that frame.
+    caption : str
+        What holds for all frames, shown before that sentence; plain text.
+    dpi : float
+        Pixels per inch of the frames; on the page an inch is 96 pixels wide.
+    labels : dict of str
+        Shown instead of a parameter's name: ``{"sigma": "noise σ"}``.
+    formats : dict of str
+        How values are written: ``{"sigma": ".2f"}``; floats default to "g".
+    start : dict
+        Values that show first; a parameter not named starts at its first value.
+    **parameters : list
+        The values of each parameter, in the order of its slider.
 
     Returns
     -------
-    Explore                  leave it as the last line of a cell to show it
+    Explore
+        Leave it as the last line of a cell to show it.
 
     Raises
     ------
-    ValueError               the lists make no grid of 1 to 60 frames, or one of over 900 kB; values
-                             that read the same; no Figure from `draw`; no sentence from `alt`
+    ValueError
+        When the lists make no grid of 1 to 60 frames, or one of over 900 kB; when values read the
+        same; when `draw` returns no Figure, or `alt` no sentence.
 
     Examples
     --------
@@ -105,10 +115,14 @@ class Explore:
 
     Attributes
     ----------
-    frames : dict            slider positions -> ``src``, ``alt``, ``width``, ``height`` of a frame
-    start : tuple of int     the slider positions that show first
-    html : str               the figure for a page: one ``<figure>`` that needs nothing else
-    widget : VBox            the figure for a kernel with ipywidgets, made when first asked for
+    frames : dict
+        Maps slider positions to ``src``, ``alt``, ``width`` and ``height`` of a frame.
+    start : tuple of int
+        The slider positions that show first.
+    html : str
+        The figure for a page: one ``<figure>`` that needs nothing else.
+    widget : VBox
+        The figure for a kernel with ipywidgets, made when first asked for.
     """
 
     def __init__(self, draw, alt, caption, dpi, labels, formats, start, parameters):

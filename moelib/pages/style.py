@@ -78,11 +78,13 @@ def panel_labels(axes):
 
     Parameters
     ----------
-    axes : Axes, or array or list of Axes      in reading order; at most 26
+    axes : Axes, or array or list of Axes
+        Axes in reading order; at most 26.
 
     Returns
     -------
-    list of str                                the labels, for the text that refers to them
+    list of str
+        The labels, for the text that refers to them.
     """
     import numpy as np
 
