@@ -53,7 +53,7 @@ check: $(STAMP) ## style and types only
 test: check ## everything: style, types, library, doctests, every notebook, the built book
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadscope --durations 10 --cov \
 	  --doctest-modules --nbval-lax --nbval-current-env --nbval-cell-timeout 120 \
-	  --nbval-sanitize-with tests/nbval_sanitize.cfg moelib tests book
+	  --nbval-sanitize-with tests/book/nbval_sanitize.cfg moelib tests book
 
 execute: $(STAMP) ## re-run changed notebooks in place (ALL=1: all; PAGES="a.ipynb b.ipynb": these)
 	$(BIN)/python tools/execute_notebooks.py --jobs $(JOBS) $(if $(ALL),--all) $(PAGES)

@@ -109,12 +109,128 @@ def gate_error(W, W_true, permutation=None):
     0.0
     """
     W = as_matrix(W, "W")
-    padded = np.vstack([W, np.zeros(W.shape[1])])
-    order = np.arange(len(padded)) if permutation is None else np.asarray(permutation)
-    if sorted(order.tolist()) != list(range(len(padded))):
-        raise ValueError(f"permutation must reorder 0..{len(padded) - 1}, got {order}")
-    rebased = padded[order] - padded[order[-1]]
-    return float(max(0.0, 1 - np.diag(_cosines(rebased[:-1], W_true, "W")).min()))
+    rebased = W if permutation is None else reorder_gates(W, permutation)
+    return float(max(0.0, 1 - np.diag(_cosines(rebased, W_true, "W")).min()))
+
+
+def reorder_gates(W, permutation):
+    r"""The gates of the same experts in another order, the last of them zero again.
+
+    .. math:: w'_m = w_{\pi(m)} - w_{\pi(k)}, \qquad w_k = 0 .
+
+    Parameters
+    ----------
+    W : (k-1, d) array
+        Gates; the last one, zero, is left out. A vector (k-1,) of intercepts will do.
+    permutation : (k,) int array
+        Which expert comes at each place, as from :func:`match_experts`.
+
+    Returns
+    -------
+    (k-1, d) array
+
+    Raises
+    ------
+    ValueError
+        When ``permutation`` does not reorder k experts.
+
+    Examples
+    --------
+    >>> reorder_gates(np.array([[2.0, 1.0]]), [1, 0])
+    array([[-2., -1.]])
+    """
+    order = np.asarray(permutation)
+    k = len(W) + 1
+    if sorted(order.tolist()) != list(range(k)):
+        raise ValueError(f"permutation must reorder 0..{k - 1}, got {order}")
+    padded = np.concatenate([W, np.zeros_like(W[:1])])[order]
+    return (padded - padded[-1])[:-1]
+
+
+def matched(A, W, truth):
+    """Experts and gates in the order of the true ones, each expert with the sign that fits.
+
+    Parameters
+    ----------
+    A : (k, d) array
+        Estimated experts.
+    W : (k-1, d) array
+        Estimated gates.
+    truth : GatedModel
+        The true model.
+
+    Returns
+    -------
+    experts : (k, d) array
+        The experts, reordered and turned.
+    gates : (k-1, d) array
+        The gates, reordered and based on the same last one.
+
+    Examples
+    --------
+    >>> from moelib import standard_model
+    >>> truth = standard_model(d=3, n_experts=2)
+    >>> A, W = matched(-truth.experts[::-1], -truth.gates, truth)
+    >>> np.allclose(A, truth.experts), np.allclose(W, truth.gates)
+    (True, True)
+    """
+    order, signs = match_experts(A, truth.experts)
+    return signs[:, None] * np.asarray(A)[order], reorder_gates(np.asarray(W), order)
+
+
+def expert_angles(A, A_true):
+    """Angle between each true expert and its estimate, after matching, signs left out.
+
+    Parameters
+    ----------
+    A, A_true : (k, d) array
+        Estimated and true experts, in rows of any non-zero length.
+
+    Returns
+    -------
+    (k,) array
+        In radians, from 0 to pi/2, in the order of ``A_true``.
+
+    Examples
+    --------
+    >>> expert_angles([[0.0, 2.0], [1.0, 1.0]], np.eye(2)).round(4)
+    array([0.7854, 0.    ])
+    """
+    order, _ = match_experts(A, A_true)
+    cosines = np.abs(_cosines(A, A_true, "A"))[order, np.arange(len(order))]
+    return np.arccos(np.clip(cosines, 0, 1))
+
+
+def unit_rows(V):
+    """Rows divided by their lengths; a row of zeros stays: (..., d) -> (..., d)."""
+    V = np.asarray(V, dtype=float)
+    lengths = np.linalg.norm(V, axis=-1, keepdims=True)
+    return np.divide(V, lengths, out=np.zeros_like(V), where=lengths > 0)
+
+
+def standard_errors_off(samples, expected):
+    """How far the mean of samples is from what it should be, in standard errors of the mean.
+
+    Parameters
+    ----------
+    samples : (n, ...) array
+        Independent draws.
+    expected : float or array
+        What their mean should be.
+
+    Returns
+    -------
+    float or array
+        Absolute, of the shape of one draw.
+
+    Examples
+    --------
+    >>> float(standard_errors_off(np.array([0.0, 2.0, 1.0, 1.0]), expected=1.0))
+    0.0
+    """
+    samples = np.asarray(samples)
+    error = samples.std(axis=0, ddof=1) / np.sqrt(len(samples))
+    return np.abs(samples.mean(axis=0) - expected) / error
 
 
 def _cosines(A, A_true, name):
@@ -122,9 +238,4 @@ def _cosines(A, A_true, name):
     A = as_matrix(A, name, n_columns=A_true.shape[1])
     if len(A) != len(A_true):
         raise ValueError(f"{name} must have {len(A_true)} rows like {name}_true, got {len(A)}")
-    return _directions(A) @ _directions(A_true).T
-
-
-def _directions(A):
-    lengths = np.linalg.norm(A, axis=1, keepdims=True)
-    return np.divide(A, lengths, out=np.zeros_like(A), where=lengths > 0)
+    return unit_rows(A) @ unit_rows(A_true).T

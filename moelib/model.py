@@ -128,19 +128,24 @@ class GatedModel:
         """Draw a label for each row of X (n, d); return y (n,) and the expert z (n,) behind it."""
         cumulative = np.cumsum(self.gate_probabilities(X), axis=1)[:, :-1]
         z = (rng.random((len(X), 1)) > cumulative).sum(axis=1)
-        answers = np.take_along_axis(self.expert_means(X), z[:, None], axis=1)[:, 0]
+        answers = np.take_along_axis(self._expert_means(X), z[:, None], axis=1)[:, 0]
         return answers + self.noise * rng.standard_normal(len(X)), z
+
+    def shares(self, n=50_000):
+        r"""Share of the samples that each expert answers, :math:`\pi_i = E[p_i(x)]`: (k,).
+
+        By Monte Carlo over n standard normal inputs x and over -x; the seed is fixed.
+        """
+        X = np.random.default_rng(0).standard_normal((n, self.n_features))
+        return np.mean([self.gate_probabilities(sign * X) for sign in (1, -1)], axis=(0, 1))
 
     def expert_means(self, X):
         """What each expert answers, g(<a_i, x> + b_i): (n, d) -> (n, k)."""
-        X = as_matrix(X, "X", n_columns=self.n_features)
-        return self.link.value(X @ self.experts.T + self.expert_intercepts)
+        return self._expert_means(self._inputs(X))
 
     def log_gate_probabilities(self, X):
         """Logarithm of the gate's softmax: (n, d) -> (n, k)."""
-        X = as_matrix(X, "X", n_columns=self.n_features)
-        scores = X @ self.gates.T + self.gate_intercepts
-        return log_softmax(np.column_stack([scores, np.zeros(len(X))]), axis=1)
+        return self._log_gate_probabilities(self._inputs(X))
 
     def gate_probabilities(self, X):
         """Probability that each expert answers: (n, d) -> (n, k), rows sum to 1."""
@@ -148,14 +153,13 @@ class GatedModel:
 
     def mean(self, X):
         """Conditional mean of y, the gated sum of the experts' answers: (n, d) -> (n,)."""
-        return np.sum(self.gate_probabilities(X) * self.expert_means(X), axis=1)
+        X = self._inputs(X)
+        return np.sum(np.exp(self._log_gate_probabilities(X)) * self._expert_means(X), axis=1)
 
     def log_joint(self, X, y):
         """Log p_i(x) + log N(y; expert i, noise^2): (n, d), (n,) -> (n, k)."""
-        y = as_vector(y, "y", len(X))
-        residual = (y[:, None] - self.expert_means(X)) / self.noise
-        log_normal = -0.5 * residual**2 - np.log(self.noise * np.sqrt(2 * np.pi))
-        return self.log_gate_probabilities(X) + log_normal
+        X = self._inputs(X)
+        return self._log_joint(X, as_vector(y, "y", len(X)))
 
     def log_density(self, X, y):
         """Log-density of y given x: (n, d), (n,) -> (n,)."""
@@ -164,6 +168,29 @@ class GatedModel:
     def posterior(self, X, y):
         """Probability that each expert produced y: (n, d), (n,) -> (n, k), rows sum to 1."""
         return np.exp(log_softmax(self.log_joint(X, y), axis=1))
+
+    def _inputs(self, X):
+        return as_matrix(X, "X", n_columns=self.n_features)
+
+    # behind the door: for inputs and labels that have been checked
+
+    def _expert_means(self, X):
+        return self.link.value(X @ self.experts.T + self.expert_intercepts)
+
+    def _log_gate_probabilities(self, X):
+        scores = X @ self.gates.T + self.gate_intercepts
+        return log_softmax(np.column_stack([scores, np.zeros(len(X))]), axis=1)
+
+    def _log_joint(self, X, y):
+        residual = (y[:, None] - self._expert_means(X)) / self.noise
+        log_normal = -0.5 * residual**2 - np.log(self.noise * np.sqrt(2 * np.pi))
+        return self._log_gate_probabilities(X) + log_normal
+
+    def _log_density(self, X, y):
+        return logsumexp(self._log_joint(X, y), axis=1)
+
+    def _posterior(self, X, y):
+        return np.exp(log_softmax(self._log_joint(X, y), axis=1))
 
 
 def standard_model(d=10, n_experts=3, noise=0.05, gate_norm=1.0, link="identity"):

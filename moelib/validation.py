@@ -1,6 +1,13 @@
-"""Argument checks and warnings: each names the argument, what it got and what it needs."""
+"""Argument checks and warnings: each names the argument, what it got and what it needs.
 
+Data are checked once, at the public door: :func:`as_sample` makes a :class:`Sample`, and what
+stands behind the door takes that.
+"""
+
+import inspect
 import numbers
+import warnings
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -114,6 +121,86 @@ def as_weights(sample_weight, n):
     if np.any(weights < 0) or not weights.sum() > 0:
         raise ValueError("sample_weight must not be negative, and not zero everywhere")
     return weights / weights.mean()
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Inputs, labels and weights that have been checked.
+
+    Attributes
+    ----------
+    X : (n, d) array
+        Inputs.
+    y : (n,) array
+        Labels.
+    weights : (n,) array or None
+        How much each sample counts, of mean one; ``None`` if all count the same.
+    total : float
+        Number of samples, or the sum of their weights as they were given.
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    weights: np.ndarray | None
+    total: float
+
+    def __len__(self):
+        return len(self.y)
+
+    def mean(self, values):
+        """Mean over the samples, weighted if there are weights: (n, ...) -> (...)."""
+        return np.average(values, axis=0, weights=self.weights)
+
+
+def as_sample(X, y, sample_weight=None, n_columns=None):
+    """Check data at a public door.
+
+    Parameters
+    ----------
+    X : array-like
+        Inputs, two-dimensional.
+    y : array-like
+        Labels, one for each row of X.
+    sample_weight : array-like, optional
+        How often each sample counts.
+    n_columns : int, optional
+        Required number of columns of X.
+
+    Returns
+    -------
+    Sample
+
+    Raises
+    ------
+    ValueError
+        When shapes do not fit together or an entry is not finite, or weights are negative or all
+        zero.
+
+    Examples
+    --------
+    >>> as_sample([[1.0], [2.0]], [0.5, 0.7], sample_weight=[1, 3]).total
+    4.0
+    """
+    X = as_matrix(X, "X", n_columns)
+    y = as_vector(y, "y", len(X))
+    weights = as_weights(sample_weight, len(y))
+    return Sample(X, y, weights, float(len(y) if weights is None else np.sum(sample_weight)))
+
+
+def warn(message, category):
+    """Issue a warning that points at the caller's own line: the first outside the library.
+
+    Parameters
+    ----------
+    message : str or Warning
+        What happened, and what to do.
+    category : type
+        Kind of the warning.
+    """
+    frame, level = inspect.currentframe(), 0
+    while frame and frame.f_globals.get("__name__", "").partition(".")[0] == "moelib":
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level + 1)
 
 
 def as_generator(rng, name="rng"):

@@ -19,23 +19,26 @@ LISTED = (*DESCRIBED, "Returns", "Yields", "Raises", "Warns")
 LONG = 15  # lines; a longer function that a package lists in its face describes its parameters
 
 
+def modules():
+    """The public modules of the library, by their full names."""
+    names = [info.name for info in pkgutil.walk_packages(moelib.__path__, "moelib.")]
+    return {name: import_module(name) for name in names if "._" not in name}
+
+
 def public_objects():
     """Every public function, class and public method, by its full name."""
     found = {}
-    for info in pkgutil.walk_packages(moelib.__path__, "moelib."):
-        if info.name.rsplit(".", 1)[1].startswith("_"):
-            continue
-        module = import_module(info.name)
+    for home, module in modules().items():
         for name, value in vars(module).items():
-            if name.startswith("_") or getattr(value, "__module__", None) != info.name:
+            if name.startswith("_") or getattr(value, "__module__", None) != home:
                 continue
             if inspect.isclass(value):
-                found[f"{info.name}.{name}"] = value
+                found[f"{home}.{name}"] = value
                 for method, member in vars(value).items():
                     if not method.startswith("_") and inspect.isfunction(member):
-                        found[f"{info.name}.{name}.{method}"] = member
+                        found[f"{home}.{name}.{method}"] = member
             elif inspect.isroutine(value):
-                found[f"{info.name}.{name}"] = value
+                found[f"{home}.{name}"] = value
     return found
 
 
@@ -155,8 +158,7 @@ def sections():
 
 def all_docstrings():
     """The docstrings of modules and of public objects, by name."""
-    for info in pkgutil.walk_packages(moelib.__path__, "moelib."):
-        yield info.name, import_module(info.name).__doc__ or ""
+    yield from ((name, module.__doc__ or "") for name, module in modules().items())
     yield from ((name, inspect.getdoc(value) or "") for name, value in PUBLIC.items())
 
 

@@ -1,0 +1,67 @@
+"""What every climb returns, and how a step finds its length.
+
+A *climb* raises an objective step by step: a log-likelihood, or minus a loss. Objectives are
+larger-is-better throughout, per sample, so that histories of different methods read the same way.
+"""
+
+from dataclasses import dataclass
+
+from moelib.model import GatedModel
+
+
+@dataclass(frozen=True, eq=False)
+class Climb:
+    """What a climb found.
+
+    Attributes
+    ----------
+    model : GatedModel
+        Where it ended.
+    history : list of float
+        The objective per sample at the start and after every step; larger is better.
+    converged : bool
+        Whether it stopped by itself, before its steps ran out.
+    path : list of GatedModel
+        The models that the history belongs to.
+    """
+
+    model: GatedModel
+    history: list
+    converged: bool
+    path: list
+
+    @property
+    def objective(self):
+        """The objective at the end, per sample."""
+        return self.history[-1]
+
+
+def backtrack(attempt, shortest, first=1.0):
+    """Halve a step until an attempt succeeds.
+
+    Parameters
+    ----------
+    attempt : callable
+        Takes a step length; returns what it found there, or ``None`` to ask for half the step.
+    shortest : float
+        Steps of this length or below are not tried.
+    first : float
+        The first step length.
+
+    Returns
+    -------
+    object or None
+        What the first successful attempt returned; ``None`` if none was.
+
+    Examples
+    --------
+    >>> backtrack(lambda step: step if step**2 < 0.3 else None, shortest=0.01)
+    0.5
+    """
+    step = first
+    while step > shortest:
+        found = attempt(step)
+        if found is not None:
+            return found
+        step /= 2
+    return None
