@@ -15,10 +15,10 @@ STAMP := $(VENV)/.installed
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv book serve test check execute claims bench clean
+.PHONY: help venv book serve test test-quick check execute claims bench clean
 
 help: ## list the commands
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 venv: $(STAMP) ## make the environment in .venv (quick when nothing changed)
 
@@ -54,6 +54,9 @@ test: check ## everything: style, types, library, doctests, every notebook, the 
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadscope --durations 10 --cov \
 	  --doctest-modules --nbval-lax --nbval-current-env --nbval-cell-timeout 120 \
 	  --nbval-sanitize-with tests/book/nbval_sanitize.cfg moelib tests book
+
+test-quick: check ## two minutes: style, types and the quick tests of the library
+	$(BIN)/python -m pytest -q -n $(JOBS) -m "not slow" --doctest-modules moelib tests --ignore tests/book
 
 execute: $(STAMP) ## re-run changed notebooks in place (ALL=1: all; PAGES="a.ipynb b.ipynb": these)
 	$(BIN)/python tools/execute_notebooks.py --jobs $(JOBS) $(if $(ALL),--all) $(PAGES)

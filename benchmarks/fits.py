@@ -7,13 +7,15 @@ import time
 
 import numpy as np
 
-from moelib.estimator.mixture import MixtureOfExperts
-from moelib.experts.learn import learn_experts
-from moelib.experts.moments import Moments
-from moelib.experts.transforms import label_transforms
-from moelib.likelihood.em import expectation_maximization
-from moelib.likelihood.starts import random_start
-from moelib.model import standard_model
+from moelib import (
+    MixtureOfExperts,
+    Moments,
+    expectation_maximization,
+    label_transforms,
+    learn_experts,
+    random_start,
+    standard_model,
+)
 
 SEED = 0
 

@@ -6,7 +6,12 @@ larger-is-better throughout, per sample, so that histories of different methods 
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from moelib.model import GatedModel
+from moelib.validation import ConvergenceWarning, warn
+
+NOISE_FLOOR = 1e-6  # of the labels' standard deviation: keeps the likelihood bounded
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,3 +70,16 @@ def backtrack(attempt, shortest, first=1.0):
             return found
         step /= 2
     return None
+
+
+def warned(climb, what, max_iter):
+    """The climb itself, after a warning if it has not converged, which names what did not."""
+    if not climb.converged:
+        warn(f"{what} did not converge in {max_iter} steps: raise max_iter", ConvergenceWarning)
+    return climb
+
+
+def noise_floor(sample):
+    """The least noise that a climb may reach, in units of the labels of a ``Sample``."""
+    variance = sample.mean((sample.y - sample.mean(sample.y)) ** 2)
+    return NOISE_FLOOR * max(float(np.sqrt(variance)), np.finfo(float).tiny)

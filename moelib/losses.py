@@ -12,7 +12,7 @@ import torch
 from moelib.links import as_link
 
 
-def l4_loss(A, X, y, transforms, mu=0.5, lam=1.0, delta=0.0, centred=True):
+def l4_loss(A, X, y, transforms, *, mu=0.5, lam=1.0, delta=0.0, centred=True):
     r"""The loss L4 in its sample form: no tensor is formed.
 
     .. math::
@@ -94,7 +94,7 @@ def l4_loss(A, X, y, transforms, mu=0.5, lam=1.0, delta=0.0, centred=True):
     )
 
 
-def least_squares_loss(A, W, X, y, link="identity"):
+def least_squares_loss(A, W, X, y, *, link="identity"):
     r"""Mean squared error of the gated mean.
 
     .. math:: \hat E \bigl(y - \sum_i p_i(x)\, g(\langle a_i, x\rangle)\bigr)^2
@@ -132,7 +132,7 @@ def least_squares_loss(A, W, X, y, link="identity"):
     return ((y - (p * link.torch_value(X @ A.T)).sum(dim=1)) ** 2).mean()
 
 
-def log_loss(A, W, noise, X, y, link="identity"):
+def log_loss(A, W, noise, X, y, *, link="identity"):
     r"""Joint negative log-likelihood per sample, :math:`-\hat E \log P(y \mid x; A, W, \sigma)`.
 
     Parameters
@@ -176,7 +176,7 @@ def log_loss(A, W, noise, X, y, link="identity"):
     return -torch.logsumexp(torch.log_softmax(_scores(W, X), dim=1) + log_normal, dim=1).mean()
 
 
-def gate_loss(W, X, y, experts, noise, link="identity"):
+def gate_loss(W, X, y, experts, noise, *, link="identity"):
     r"""The gates' loss :math:`L_{\log}(W; A)`: the likelihood with experts and noise frozen.
 
     Parameters
@@ -199,7 +199,7 @@ def gate_loss(W, X, y, experts, noise, link="identity"):
     scalar tensor
     """
     experts, noise = _tensors(experts, noise)
-    return log_loss(experts.detach(), W, noise.detach(), X, y, link)
+    return log_loss(experts.detach(), W, noise.detach(), X, y, link=link)
 
 
 def _scores(W, X):

@@ -6,6 +6,8 @@ order and a common shift, which :math:`w_k = 0` fixes. The matching maximises th
 the :math:`k!` orders.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
@@ -147,6 +149,36 @@ def reorder_gates(W, permutation):
     return (padded - padded[-1])[:-1]
 
 
+def relabelled(model, order):
+    """The same model with its experts in another order: labels have the same law.
+
+    Parameters
+    ----------
+    model : GatedModel
+        Any model.
+    order : (k,) int array
+        Which expert comes at each place, as from :func:`match_experts`.
+
+    Returns
+    -------
+    GatedModel
+        Its last gate is zero again.
+
+    Examples
+    --------
+    >>> from moelib import standard_model
+    >>> relabelled(standard_model(d=3, n_experts=2), [1, 0]).gates
+    array([[ 0.,  0., -1.]])
+    """
+    return replace(
+        model,
+        experts=model.experts[order],
+        expert_intercepts=model.expert_intercepts[order],
+        gates=reorder_gates(model.gates, order),
+        gate_intercepts=reorder_gates(model.gate_intercepts, order),
+    )
+
+
 def matched(A, W, truth):
     """Experts and gates in the order of the true ones, each expert with the sign that fits.
 
@@ -231,6 +263,30 @@ def standard_errors_off(samples, expected):
     samples = np.asarray(samples)
     error = samples.std(axis=0, ddof=1) / np.sqrt(len(samples))
     return np.abs(samples.mean(axis=0) - expected) / error
+
+
+def bias_share(errors):
+    """Share of the mean squared error that is squared bias.
+
+    Parameters
+    ----------
+    errors : (s, ..., p) array
+        Errors of p numbers, on s independent data sets.
+
+    Returns
+    -------
+    (...) array
+        From 0 to 1. The squared bias is that of the mean error, less what scatter alone makes of
+        it; below zero it counts as zero.
+
+    Examples
+    --------
+    >>> float(bias_share(np.array([[2.0], [4.0]])))  # bias 3, variance 2: (9 - 1) / 10
+    0.8
+    """
+    mean, variance = errors.mean(axis=0), errors.var(axis=0, ddof=1)
+    bias_squared = np.sum(mean**2 - variance / len(errors), axis=-1)
+    return np.maximum(bias_squared / np.mean(np.sum(errors**2, axis=-1), axis=0), 0)
 
 
 def _cosines(A, A_true, name):

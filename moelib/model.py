@@ -98,7 +98,7 @@ class GatedModel:
         """Number of inputs d."""
         return self.experts.shape[1]
 
-    def sample(self, n, rng, return_expert=False):
+    def sample(self, n, rng, *, return_expert=False):
         """Draw ``n`` pairs with standard normal inputs.
 
         Parameters
@@ -153,8 +153,7 @@ class GatedModel:
 
     def mean(self, X):
         """Conditional mean of y, the gated sum of the experts' answers: (n, d) -> (n,)."""
-        X = self._inputs(X)
-        return np.sum(np.exp(self._log_gate_probabilities(X)) * self._expert_means(X), axis=1)
+        return self._mean(self._inputs(X))
 
     def log_joint(self, X, y):
         """Log p_i(x) + log N(y; expert i, noise^2): (n, d), (n,) -> (n, k)."""
@@ -181,6 +180,9 @@ class GatedModel:
         scores = X @ self.gates.T + self.gate_intercepts
         return log_softmax(np.column_stack([scores, np.zeros(len(X))]), axis=1)
 
+    def _mean(self, X):
+        return np.sum(np.exp(self._log_gate_probabilities(X)) * self._expert_means(X), axis=1)
+
     def _log_joint(self, X, y):
         residual = (y[:, None] - self._expert_means(X)) / self.noise
         log_normal = -0.5 * residual**2 - np.log(self.noise * np.sqrt(2 * np.pi))
@@ -193,7 +195,7 @@ class GatedModel:
         return np.exp(log_softmax(self._log_joint(X, y), axis=1))
 
 
-def standard_model(d=10, n_experts=3, noise=0.05, gate_norm=1.0, link="identity"):
+def standard_model(d=10, n_experts=3, noise=0.05, *, gate_norm=1.0, link="identity"):
     """The book's standard design: experts e_1..e_k, gates ``gate_norm`` times e_{k+1}..e_{2k-1}.
 
     Experts are unit, orthogonal to each other and to every gate, so all assumptions of the
@@ -232,7 +234,7 @@ def standard_model(d=10, n_experts=3, noise=0.05, gate_norm=1.0, link="identity"
     return GatedModel(directions[:n_experts], gates, noise, link)
 
 
-def random_model(d, n_experts, rng, noise=0.05, gate_norm=1.0, link="identity", orthogonal=True):
+def random_model(d, n_experts, rng, *, noise=0.05, gate_norm=1.0, link="identity", orthogonal=True):
     """Unit experts and gates of length ``gate_norm`` in random directions.
 
     Parameters

@@ -63,6 +63,14 @@ class FreeParameters:
         gate = n_features * self.gate_slopes + self.gate_intercepts
         return n_experts * expert + (n_experts - 1) * gate + self.noise
 
+    def refuse_ridge(self, method):
+        """Raise ``ValueError`` if there is a ridge, for a method that knows none."""
+        if self.gate_ridge:
+            raise ValueError(
+                f"gate_ridge={self.gate_ridge:g} is not known to {method}: use "
+                "expectation_maximization or maximum_likelihood, or drop it"
+            )
+
     def rows(self, model):
         """A model's expert rows and gate rows."""
         experts = np.column_stack([model.experts] + [model.expert_intercepts] * self.intercepts)
@@ -90,6 +98,40 @@ class FreeParameters:
         experts, gates, log_noise = self.blocks(vector, *like.experts.shape)
         noise = float(np.exp(log_noise[0])) if self.noise else like.noise
         return self.model(experts, gates, noise, like=like)
+
+    def moved(self, model, change):
+        """The model with ``change``, a vector in the order of :meth:`vector`, added to these."""
+        return self.from_vector(self.vector(model) + change, like=model)
+
+    def derivatives(self, function, model, *, width=1e-5):
+        """Derivatives of a function of the model by these parameters, from central differences.
+
+        Parameters
+        ----------
+        function : function
+            Of a GatedModel; returns an array of any shape.
+        model : GatedModel
+            Where to differentiate.
+        width : float
+            Step to either side.
+
+        Returns
+        -------
+        (..., q) array
+            One parameter after the other along the last axis, in the order of :meth:`vector`.
+
+        Examples
+        --------
+        >>> from moelib import standard_model
+        >>> free, model = FreeParameters(), standard_model(d=3, n_experts=2)
+        >>> free.derivatives(lambda m: m.gates[0], model).shape
+        (3, 10)
+        """
+        slopes = []
+        for step in width * np.eye(self.count(*model.experts.shape)):
+            ahead, behind = self.moved(model, step), self.moved(model, -step)
+            slopes.append((function(ahead) - function(behind)) / (2 * width))
+        return np.stack(slopes, axis=-1)
 
     def model(self, experts, gates, noise, like):
         """A model with these rows and this noise; what is not learned is taken from ``like``."""

@@ -7,12 +7,13 @@ from math import comb
 
 import numpy as np
 
+from moelib.hermite import hermite
 from moelib.links import as_link
 
 NEGLIGIBLE = 1e-6  # below this fraction of its scale a computed constant counts as zero
 
 
-def gaussian_rule(limit=12, panels_per_unit=1, nodes_per_panel=20):
+def gaussian_rule(*, limit=12, panels_per_unit=1, nodes_per_panel=20):
     r"""Nodes and weights for :math:`E[f(Z)] \approx \sum_l w_l f(z_l)`.
 
     Gauss-Legendre on panels, so that a kink at the end of a panel, such as that of ReLU at 0, costs
@@ -65,6 +66,66 @@ def label_power(power, answers, noise):
     )
 
 
+def mean_over_noise(function, answers, noise, *, power=1):
+    r"""The mean of :math:`f(g + \sigma N)^{power}` over the noise, for each answer g.
+
+    Parameters
+    ----------
+    function : callable
+        Maps labels (q,) to values (q,), elementwise.
+    answers : (n,) array
+        Answers g.
+    noise : float
+        Standard deviation :math:`\sigma` of the noise.
+    power : int
+        Power of the values.
+
+    Returns
+    -------
+    (n,) array
+        By the quadrature of :func:`gaussian_rule`.
+
+    Examples
+    --------
+    >>> mean_over_noise(np.sin, np.array([1.0]), noise=0.5).round(6)  # sin(1) exp(-1/8)
+    array([0.742596])
+    """
+    t, weight = gaussian_rule()
+    labels = answers[:, None] + noise * t
+    return function(labels.ravel()).reshape(labels.shape) ** power @ weight
+
+
+def hermite_moments(function, order, link="identity", noise=0.0):
+    r"""What a function of the label keeps of each order: :math:`E[f(Y)\, He_j(Z)]`.
+
+    Parameters
+    ----------
+    function : callable
+        Maps labels (q,) to values (q,), elementwise.
+    order : int
+        Largest j.
+    link : str, callable or Link
+        The link :math:`g`.
+    noise : float
+        Standard deviation of the noise, 0 allowed.
+
+    Returns
+    -------
+    (order + 1,) array
+        A transform of order m has zeros before entry m.
+
+    Examples
+    --------
+    >>> from moelib import label_transform
+    >>> q = label_transform(2, "identity", noise=0.5)
+    >>> hermite_moments(q, 3, "identity", noise=0.5).round(6) + 0.0
+    array([0., 0., 2., 0.])
+    """
+    z, weight = gaussian_rule()
+    values = mean_over_noise(function, as_link(link).value(z), noise)
+    return np.array([weight @ (values * hermite(j, z)) for j in range(order + 1)])
+
+
 def label_moment(power, link="identity", noise=0.0):
     r"""Moment :math:`E[Y^{power}]` of a label :math:`Y = g(Z) + \sigma N`.
 
@@ -88,3 +149,40 @@ def mean_slope(link="identity"):
     z, weight = gaussian_rule()
     slope = float(weight @ (as_link(link).value(z) * z))
     return 0.0 if abs(slope) < NEGLIGIBLE else slope
+
+
+def joint_rule(model, n_nodes=16):
+    r"""Nodes and weights for :math:`E[f(x, y)]` of a model whose inputs are standard normal.
+
+    Gauss-Hermite in each coordinate of x and, around each expert's answer, for y. The number of
+    nodes grows like a power of the dimension: for small models.
+
+    Parameters
+    ----------
+    model : GatedModel
+        The law of the label given the input.
+    n_nodes : int
+        Nodes in each direction; double it to see how accurate the result is.
+
+    Returns
+    -------
+    X : (q, d) array
+        Inputs, q = k ``n_nodes`` ** (d + 1).
+    y : (q,) array
+        Labels.
+    weight : (q,) array
+        Weights, which add up to one.
+
+    Examples
+    --------
+    >>> from moelib import standard_model
+    >>> X, y, weight = joint_rule(standard_model(d=3, n_experts=2, noise=0.5))
+    >>> round(float(weight @ y**2), 6)  # the noise adds its square
+    1.25
+    """
+    t, w = np.polynomial.hermite_e.hermegauss(n_nodes)
+    place = np.indices([n_nodes] * (model.n_features + 1)).reshape(model.n_features + 1, -1)
+    x, mass = t[place[:-1]].T, np.prod(w[place] / w.sum(), axis=0)
+    y = model.expert_means(x) + model.noise * t[place[-1], None]
+    weight = model.gate_probabilities(x) * mass[:, None]
+    return np.tile(x, (model.n_experts, 1)), y.T.ravel(), weight.T.ravel()

@@ -6,8 +6,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import ttest_1samp
 
-from moelib import gate_error, match_experts, regressor_error
+from moelib import GatedModel, gate_error, match_experts, random_model, regressor_error
+from moelib.metrics import (
+    expert_angles,
+    matched,
+    reorder_gates,
+    standard_errors_off,
+    unit_rows,
+)
 
 
 def directions(rng, k, d):
@@ -63,3 +71,116 @@ def test_bad_shapes_are_refused():
         regressor_error(np.eye(3)[:2], np.eye(3))
     with pytest.raises(ValueError, match="permutation must reorder"):
         gate_error([[1.0, 0.0]], [[1.0, 0.0]], permutation=[0, 0])
+
+
+# --- errors up to symmetry, taken apart -----------------------------------------------------------
+
+
+def disguised(truth, rng):
+    """A model with the same law of (x, y squared): experts reordered and turned, gates rebased."""
+    k = truth.n_experts
+    order, signs = rng.permutation(k), rng.choice([-1.0, 1.0], k)
+    W = np.vstack([truth.gates, np.zeros(truth.n_features)])[order]
+    return signs[:, None] * truth.experts[order], (W - W[-1])[:-1]
+
+
+@given(st.integers(0, 10**6), st.integers(2, 5))
+def test_matched_finds_its_way_back(seed, k):
+    rng = np.random.default_rng(seed)
+    truth = random_model(7, k, rng, gate_norm=2.0)
+    A, W = matched(*disguised(truth, rng), truth)
+    np.testing.assert_allclose(A, truth.experts, atol=1e-12)
+    np.testing.assert_allclose(W, truth.gates, atol=1e-12)
+
+
+@given(st.integers(0, 10**6), st.integers(2, 5))
+def test_matched_estimates_are_the_same_model_up_to_signs(seed, k):
+    """The gate's probabilities move with the experts, whatever the estimates are."""
+    rng = np.random.default_rng(seed)
+    truth, found = (random_model(7, k, rng, orthogonal=False) for _ in range(2))
+    A, W = matched(found.experts, found.gates, truth)
+    X = rng.standard_normal((20, 7))
+    before, after = found.gate_probabilities(X), GatedModel(A, W, 0.1).gate_probabilities(X)
+    for i, expert in enumerate(found.experts):
+        (place,) = np.flatnonzero(np.all(np.isclose(np.abs(A), np.abs(expert)), axis=1))
+        np.testing.assert_allclose(after[:, place], before[:, i], atol=1e-12)
+    assert np.all(np.sum(A * truth.experts, axis=1) >= 0)
+
+
+@given(st.integers(0, 10**6), st.permutations(range(4)))
+def test_reordered_gates_send_the_samples_the_same_way(seed, order):
+    rng = np.random.default_rng(seed)
+    model = GatedModel(
+        rng.standard_normal((4, 3)),
+        rng.standard_normal((3, 3)),
+        0.1,
+        gate_intercepts=rng.standard_normal(3),
+    )
+    moved = GatedModel(
+        model.experts[order],
+        reorder_gates(model.gates, order),
+        0.1,
+        gate_intercepts=reorder_gates(model.gate_intercepts, order),
+    )
+    X = rng.standard_normal((20, 3))
+    expected = model.gate_probabilities(X)[:, order]
+    np.testing.assert_allclose(moved.gate_probabilities(X), expected, atol=1e-12)
+
+
+@given(st.integers(0, 10**6), st.integers(2, 5))
+def test_expert_angles_by_the_arc_tangent(seed, k):
+    """Of each pair in the best order of all, by parts along and across."""
+    rng = np.random.default_rng(seed)
+    A, B = directions(rng, k, 6), directions(rng, k, 6)
+    cosines = np.abs(A @ B.T)
+    orders = [list(order) for order in permutations(range(k))]
+    worst = [cosines[order, range(k)].min() for order in orders]
+    angles = expert_angles(rng.uniform(0.1, 5, (k, 1)) * A, B)
+    order, _ = match_experts(A, B)
+    assert cosines[order, range(k)].min() == pytest.approx(max(worst))
+    along = np.sum(A[order] * B, axis=1)
+    across = np.linalg.norm(A[order] - along[:, None] * B, axis=1)
+    np.testing.assert_allclose(angles, np.arctan2(across, np.abs(along)), atol=1e-6)
+    assert 1 - np.cos(angles.max()) == pytest.approx(regressor_error(A, B), abs=1e-12)
+
+
+def test_expert_angles_are_in_the_order_of_the_truth():
+    turned = [[np.cos(0.3), np.sin(0.3), 0.0], [0.0, 0.0, -2.0]]
+    angles = expert_angles(turned, [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
+    np.testing.assert_allclose(angles, [0.0, 0.3], atol=1e-12)
+
+
+def test_unit_rows():
+    rng = np.random.default_rng(0)
+    V = rng.standard_normal((4, 3, 5))
+    units = unit_rows(V)
+    np.testing.assert_allclose(np.einsum("...i,...i", units, units), 1, rtol=1e-14)
+    np.testing.assert_allclose(np.einsum("...i,...j", units, V), np.einsum("...i,...j", V, units))
+    assert np.all(np.einsum("...i,...i", units, V) > 0)
+    np.testing.assert_array_equal(unit_rows([[0, 0], [3, 4]]), [[0, 0], [0.6, 0.8]])
+
+
+def test_standard_errors_off_is_students_t():
+    rng = np.random.default_rng(0)
+    samples = rng.standard_normal((50, 3)) + 1
+    by_scipy = np.abs(ttest_1samp(samples, [1.0, 1.1, 0.0]).statistic)
+    off = standard_errors_off(samples, [1.0, 1.1, 0.0])
+    np.testing.assert_allclose(off, by_scipy, rtol=1e-12)
+    single = standard_errors_off(samples[:, 2], 0.0)
+    assert np.ndim(single) == 0 and single == pytest.approx(off[2])
+
+
+def test_bias_share_is_that_of_a_known_law():
+    """Bias b and standard deviation s in each of p numbers: b^2 / (b^2 + s^2)."""
+    rng = np.random.default_rng(0)
+    bias = np.array([[0.0], [1.0], [3.0]])
+    errors = bias + rng.standard_normal((2000, 3, 10))
+    np.testing.assert_allclose(bias_share(errors), [0, 0.5, 0.9], atol=0.02)
+
+
+def test_bias_share_is_fair_for_few_data_sets():
+    """Where all is scatter, a mean of few errors is not zero, but its excess is taken off."""
+    errors = np.random.default_rng(1).standard_normal((4, 500, 10))
+    naive = np.sum(errors.mean(axis=0) ** 2, axis=1) / np.mean(np.sum(errors**2, axis=2), axis=0)
+    assert naive.mean() > 0.2 and np.median(bias_share(errors)) < 0.05
+    assert bias_share(errors).min() == 0

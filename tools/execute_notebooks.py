@@ -1,7 +1,8 @@
 """Run the book's notebooks in place and store their outputs: changed ones only, unless --all.
 
-A notebook counts as changed when its code, the library or a data file differ from those of its
-last run, which is remembered as one hash in the notebook's metadata.
+A notebook counts as changed when its code, a module of the library that it imports, directly or
+not, or a data file that it names differ from those of its last run, which is remembered as one hash
+in the notebook's metadata.
 """
 
 import argparse
@@ -16,21 +17,29 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from tqdm import tqdm
 
+from moelib.experiments.provenance import code_hash
+
 ROOT = Path(__file__).resolve().parent.parent
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 LANGUAGE = {"name": "python", "pygments_lexer": "ipython3", "file_extension": ".py"}
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
-def fingerprint(nb) -> str:
-    """One hash of everything the outputs depend on: code cells, moelib and the stored data."""
-    digest = hashlib.sha256()
-    for cell in nb.cells:
-        if cell.cell_type == "code":
-            digest.update(cell.source.encode() + b"\0")
-    for path in sorted([*ROOT.glob("moelib/**/*.py"), *ROOT.glob("book/data/*")]):
-        digest.update(path.read_bytes())
+def fingerprint(nb, root=ROOT) -> str:
+    """One hash of everything the outputs depend on: code, what it imports, data that it names."""
+    cells = [cell.source for cell in nb.cells if cell.cell_type == "code"]
+    digest = hashlib.sha256("\0".join(cells).encode())
+    digest.update(code_hash("\n".join(cells), root).encode())
+    for path in data_files(cells, root):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def data_files(cells, root) -> list[Path]:
+    """Files of book/data whose name is a word of the code; with a table goes what it cost."""
+    words = set(re.findall(r"[\w-]+", "\n".join(cells)))
+    paths = sorted((root / "book" / "data").glob("*"))
+    return [path for path in paths if words & {path.stem, path.stem.removesuffix("-seconds")}]
 
 
 def is_current(nb) -> bool:

@@ -5,9 +5,13 @@ from moelib._face import face
 __getattr__, __dir__, __all__ = face(
     __name__,
     {
+        "identification": "recover_from_density",
         "information": "cramer_rao_bound fisher_information",
         "concentration": "MomentBound moment_bound",
-        "theorem": "TwoLossBound expert_shares least_samples",
+        "lemmas": "span_bound tensor_bound landscape_room rotation_bound expert_bound "
+        "signs_are_right posterior_bound cube_bound lost_curvature gate_bound",
+        "measured": "gate_errors largest_cube posterior_errors step_errors",
+        "theorem": "TwoLossBound least_samples",
         "required": "RequiredSamples required_samples",
     },
 )

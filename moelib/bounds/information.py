@@ -15,13 +15,14 @@ from moelib.data.batches import row_blocks
 from moelib.likelihood.maximum import errors_from_information, in_shapes
 from moelib.likelihood.score import score_factors, scores
 from moelib.parameters import FreeParameters
-from moelib.validation import as_choice, as_generator, as_positive
+from moelib.validation import as_choice, as_generator, as_matrix, as_positive
 
 MOST_NODES = 5_000_000  # of a quadrature
+SINGULAR = 1e-12  # of the largest eigenvalue: a smaller one counts as zero
 
 
 def fisher_information(
-    model, free=FreeParameters(), method="monte-carlo", n_draws=400_000, rng=None, n_nodes=24
+    model, *, free=FreeParameters(), method="monte-carlo", n_draws=400_000, rng=None, n_nodes=24
 ):
     r"""Fisher information of one sample with standard normal inputs, :math:`E[s s^\top]`.
 
@@ -64,21 +65,21 @@ def fisher_information(
     Louis (1982).   Taught in: :ref:`ch-best-possible`.
     """
     as_choice(method, "method", ["monte-carlo", "quadrature"])
-    n_draws = int(as_positive(n_draws, "n_draws"))
-    n_nodes = int(as_positive(n_nodes, "n_nodes"))
+    n_draws = int(np.ceil(as_positive(n_draws, "n_draws")))
+    n_nodes = int(np.ceil(as_positive(n_nodes, "n_nodes")))
+    rng = np.random.default_rng(0) if rng is None else as_generator(rng)
     if method == "quadrature":
         return _information_by_quadrature(model, free, n_nodes)
-    rng = np.random.default_rng(0) if rng is None else as_generator(rng)
     J = 0.0
     for block in row_blocks(n_draws):
         X, y = model.sample(block.stop - block.start, rng)
-        S = scores(model, X, y, free)
+        S = scores(model, X, y, free=free)
         J = J + S.T @ S
     return J / n_draws
 
 
 def cramer_rao_bound(
-    model, n, free=FreeParameters(), unit_experts=False, information=None, **options
+    model, n, *, free=FreeParameters(), unit_experts=False, information=None, **options
 ):
     r"""Least standard deviations of unbiased estimates from n samples: roots of :math:`J^{-1} / n`.
 
@@ -103,6 +104,11 @@ def cramer_rao_bound(
     StandardErrors
         In the shapes of the parameters.
 
+    Raises
+    ------
+    ValueError
+        When J has the wrong shape, or does not determine experts of known length.
+
     Warns
     -----
     AssumptionWarning
@@ -120,12 +126,22 @@ def cramer_rao_bound(
     Rao (1945); Stoica & Ng (1998) for the bound under constraints.
     Taught in: :ref:`ch-best-possible`.
     """
-    n = as_positive(n, "n")
-    J = fisher_information(model, free, **options) if information is None else information
+    n, q = as_positive(n, "n"), free.count(*model.experts.shape)
+    J = fisher_information(model, free=free, **options) if information is None else information
+    J = as_matrix(J, "information", n_columns=q)
+    if len(J) != q:
+        raise ValueError(f"information must have shape ({q}, {q}) for {free}, got {J.shape}")
     if not unit_experts:
         return errors_from_information(model, J, n, free)
     tangent = _tangent(model, free)
-    covariance = tangent @ np.linalg.inv(tangent.T @ J @ tangent) @ tangent.T / n
+    along = tangent.T @ J @ tangent
+    values = np.linalg.eigvalsh(along)
+    if not values[0] > SINGULAR * values[-1]:
+        raise ValueError(
+            "information must determine all parameters along the spheres of the experts, but is "
+            "singular there: leave unit_experts out to see which have no bound"
+        )
+    covariance = tangent @ np.linalg.inv(along) @ tangent.T / n
     return in_shapes(model, np.diag(covariance), covariance, free)
 
 
@@ -145,30 +161,40 @@ def _information_by_quadrature(model, free, n_nodes):
     the identity as its covariance: that part adds E[c c'] (x) (I - U U').
     """
     k, d = model.experts.shape
-    values, directions = np.linalg.svd(np.vstack([model.experts, model.gates]))[1:]
-    r = int(np.sum(values > 1e-9 * values[0]))
-    total = n_nodes ** (r + 1) * k
+    U = _span(model)
+    total = n_nodes ** (len(U) + 1) * k
     if total > MOST_NODES:
         raise ValueError(
-            f"quadrature over {r} directions with n_nodes={n_nodes} takes {total:.1e} nodes, more "
-            f"than {MOST_NODES:.0e}: give fewer nodes or use method='monte-carlo'"
+            f"quadrature over {len(U)} directions with n_nodes={n_nodes} takes {total:.1e} nodes, "
+            f"more than {MOST_NODES:.0e}: give fewer nodes or use method='monte-carlo'"
         )
     t, weight = np.polynomial.hermite_e.hermegauss(n_nodes)
     weight = weight / weight.sum()
-    U = np.stack(np.meshgrid(*[t] * r, indexing="ij"), axis=-1).reshape(-1, r)
-    mass = np.prod(np.stack(np.meshgrid(*[weight] * r, indexing="ij"), axis=-1).reshape(-1, r), 1)
-    X = U @ directions[:r]
+    X = _grid(t, len(U)) @ U
+    mass = np.prod(_grid(weight, len(U)), axis=1)
     gates, answers = model.gate_probabilities(X), model.expert_means(X)
     q, slopes = free.count(k, d), _slope_places(free, k, d)
     J, outside = np.zeros((q, q)), np.zeros((2 * k - 1, 2 * k - 1))
     for expert, (node, share) in ((i, pair) for i in range(k) for pair in zip(t, weight)):
         y = answers[:, expert] + model.noise * node
         w = (mass * gates[:, expert] * share)[:, None]
-        S, C = scores(model, X, y, free), np.hstack(score_factors(model, X, y)[:2])
+        S, C = scores(model, X, y, free=free), np.hstack(score_factors(model, X, y)[:2])
         J, outside = J + (S * w).T @ S, outside + (C * w).T @ C
-    rest = np.eye(d) - directions[:r].T @ directions[:r]
-    J[np.ix_(slopes, slopes)] += np.kron(outside[: len(slopes) // d, : len(slopes) // d], rest)
+    J[np.ix_(slopes, slopes)] += np.kron(
+        outside[: len(slopes) // d, : len(slopes) // d], np.eye(d) - U.T @ U
+    )
     return J
+
+
+def _span(model):
+    """Orthonormal rows that span experts and gates; one row at least."""
+    values, directions = np.linalg.svd(np.vstack([model.experts, model.gates]))[1:]
+    return directions[: max(1, int(np.sum(values > 1e-9 * values[0])))]
+
+
+def _grid(t, r):
+    """All points with r coordinates out of t, in rows."""
+    return np.stack(np.meshgrid(*[t] * r, indexing="ij"), axis=-1).reshape(-1, r)
 
 
 def _slope_places(free, k, d):

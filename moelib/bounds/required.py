@@ -9,8 +9,18 @@ from tqdm import tqdm
 from moelib.bounds.theorem import TwoLossBound, least_samples
 from moelib.experts.learn import learn_experts
 from moelib.gates.learn import learn_gates
-from moelib.metrics import match_experts
-from moelib.validation import as_choice, as_generator, as_positive, as_probability
+from moelib.metrics import expert_angles, matched
+from moelib.validation import (
+    ConvergenceWarning,
+    as_choice,
+    as_generator,
+    as_positive,
+    as_probability,
+    warn,
+)
+
+MOST_ROUNDS = 8  # of simulation
+SETTLED = 0.7, 1.4  # of the wanted n over the simulated one
 
 
 @dataclass(frozen=True)
@@ -54,6 +64,7 @@ class RequiredSamples:
 def required_samples(
     model,
     eps,
+    *,
     delta=0.1,
     target="experts",
     mu=0.5,
@@ -65,10 +76,10 @@ def required_samples(
 ):
     r"""How many samples bring the error below ``eps`` with probability ``1 - delta``?
 
-    The theorem's number holds for the estimator of the theorem, which splits its data. The measured
-    one is for :func:`moelib.learn_experts` (and :func:`moelib.learn_gates`) on all of them: n is
-    changed by the square of error over ``eps`` until the (1 - delta)-quantile of the error over
-    ``n_runs`` data sets is close to ``eps``.
+    The theorem's number holds for the estimator of the theorem, which splits its data, with
+    polynomial transforms. The measured one is for :func:`moelib.learn_experts` (and
+    :func:`moelib.learn_gates`) on all of them: n is changed by the square of error over ``eps``
+    until the (1 - delta)-quantile of the error over ``n_runs`` data sets is close to ``eps``.
 
     Parameters
     ----------
@@ -81,13 +92,13 @@ def required_samples(
     target : {"experts", "gates"}
         What has to be accurate.
     mu : float
-        Weight of the diagonal term of L4.
+        Weight of the diagonal term of L4, between 0 and 1.
     n_runs : int
         Simulated data sets, at least 1 / delta.
     rng : numpy.random.Generator, optional
         Source of randomness; a fixed one if not given.
     most : int
-        Simulate no more samples than this; beyond it, extrapolate.
+        Simulate no more samples than this, at least 2 k d; beyond it, extrapolate.
     verbose : bool
         Whether to show progress over the data sets.
     **options : dict
@@ -101,7 +112,12 @@ def required_samples(
     ------
     ValueError
         When ``n_runs`` is too small for a quantile of that level, or the theorem does not cover the
-        model.
+        model or ``mu``.
+
+    Warns
+    -----
+    ConvergenceWarning
+        When ``MOST_ROUNDS`` of simulation did not find where the error is close to ``eps``.
 
     Examples
     --------
@@ -116,37 +132,54 @@ def required_samples(
     """
     eps, delta = as_positive(eps, "eps"), as_probability(delta, "delta")
     as_choice(target, "target", ["experts", "gates"])
+    if target == "experts" and eps >= 1:
+        raise ValueError(f"eps must be below 1 radian for experts, got {eps:g}")
+    n_runs, least = int(as_positive(n_runs, "n_runs")), 2 * model.n_experts * model.n_features
     if n_runs * delta < 1:
         raise ValueError(f"n_runs must be at least 1 / delta = {1 / delta:g}, got {n_runs}")
+    if as_positive(most, "most") < least:
+        raise ValueError(f"most must be at least 2 k d = {least}, got {most}")
     rng = np.random.default_rng(0) if rng is None else as_generator(rng)
-    bound = TwoLossBound(model, mu)
-    if target == "experts":
-        theorem = 2 * least_samples(
-            lambda n: bound.experts(n, delta), min(np.sin(min(eps, 1)), eps)
-        )
-    else:
-        theorem = 3 * least_samples(lambda n: bound.gates(n, delta), eps)
-    runs, n = [], float(min(most, 200 * model.n_experts * model.n_features))
-    while True:
+    bound = TwoLossBound(model, mu=mu)
+    parts, of, goal = {
+        "experts": (2, bound.experts, np.sin(eps)),
+        "gates": (3, bound.gates, eps),
+    }[target]
+    theorem = parts * least_samples(lambda n: of(n, delta), goal)
+
+    def reached(n):
         tries = tqdm(range(n_runs), desc=f"n = {n:.0f}", disable=not verbose)
-        errors = [_error(model, int(n), target, mu, rng, options) for _ in tries]
-        reached = float(np.quantile(errors, 1 - delta, method="higher"))
-        runs.append((int(n), reached))
-        wanted = n * (reached / eps) ** 2
-        if 0.7 < wanted / n < 1.4 or len(runs) == 8 or (n == most and wanted > most):
-            return RequiredSamples(eps, delta, theorem, wanted, wanted > most, runs)
-        n = float(np.clip(wanted, max(n / 10, 2 * model.n_experts * model.n_features), 10 * n))
-        n = min(n, most)
+        errors = [_error(model, int(n), rng, target=target, mu=mu, **options) for _ in tries]
+        return float(np.quantile(errors, 1 - delta, method="higher"))
+
+    measured, runs = _measured(reached, eps, first=100 * least, least=least, most=most)
+    return RequiredSamples(eps, delta, theorem, measured, measured > most, runs)
 
 
-def _error(model, n, target, mu, rng, options):
+def _measured(reached, eps, *, first, least, most):
+    """The n at which ``reached(n)`` is eps, by the law of the root, and the runs on the way."""
+    runs, n = [], float(min(most, first))
+    for _ in range(MOST_ROUNDS):
+        runs.append((int(n), reached(n)))
+        wanted = n * (runs[-1][1] / eps) ** 2
+        if SETTLED[0] < wanted / n < SETTLED[1] or (n == most and wanted > most):
+            return wanted, runs
+        n = min(float(np.clip(wanted, max(n / 10, least), 10 * n)), most)
+    warn(
+        f"the search for n did not settle in {MOST_ROUNDS} rounds: the last error was "
+        f"{runs[-1][1]:.2g} at n = {runs[-1][0]}, and {wanted:.2g} samples are an extrapolation",
+        ConvergenceWarning,
+    )
+    return wanted, runs
+
+
+def _error(model, n, rng, *, target, mu, **options):
+    """Largest angle of an expert, or length of the gates' error, from n fresh samples."""
     X, y = model.sample(n, rng)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # what goes wrong shows in the error
-        A = learn_experts(X, y, model.n_experts, rng, model.link, mu=mu, **options).experts
-        order, signs = match_experts(A, model.experts)
+        A = learn_experts(X, y, model.n_experts, rng, link=model.link, mu=mu, **options).experts
         if target == "experts":
-            cosines = np.sum(signs[:, None] * A[order] * model.experts, axis=1)
-            return float(np.arccos(np.clip(cosines, 0, 1)).max())
-        W = np.vstack([learn_gates(X, y, A, model.link).gates, np.zeros(model.n_features)])[order]
-        return float(np.linalg.norm((W - W[-1])[:-1] - model.gates))
+            return float(expert_angles(A, model.experts).max())
+        W = learn_gates(X, y, A, link=model.link).model.gates
+    return float(np.linalg.norm(matched(A, W, model)[1] - model.gates))

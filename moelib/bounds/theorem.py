@@ -1,25 +1,35 @@
 r"""How many samples are enough, by a theorem whose constants are all explicit.
 
-The theorem follows the truncated, reduced two-loss estimator step by step. Each step has its bound:
-moments (:mod:`moelib.bounds.concentration`), the span (Davis and Kahan), whitening, the minimum of
-L4, the way back to the experts, their signs, and the gates by strong convexity. So the bound is a
-number, and so is the n at which it falls below what was asked for; :mod:`moelib.bounds.required`
-sets it beside a measured one.
+The theorem follows the truncated, reduced two-loss estimator step by step, and each step has its
+bound: the moments (:mod:`moelib.bounds.concentration`); the span, whitening, the minimum of L4, the
+way back to the experts, their signs, and the gates (:mod:`moelib.bounds.lemmas`). Joined for one
+model, they make the bound a number, and so the n at which it falls below what was asked for;
+:mod:`moelib.bounds.required` sets it beside a measured one.
 """
 
-from functools import cache
+from functools import cached_property
 
 import numpy as np
 
-from moelib.bounds.concentration import moment_bound
+from moelib.bounds.concentration import as_guarantee, moment_bound
 from moelib.bounds.information import fisher_information
-from moelib.experts.transforms import label_transforms
+from moelib.bounds.lemmas import (
+    CHORD,
+    expert_bound,
+    gate_bound,
+    landscape_room,
+    rotation_bound,
+    signs_are_right,
+    span_bound,
+    tensor_bound,
+)
+from moelib.experts.transforms import LabelTransforms, label_transforms
 from moelib.parameters import FreeParameters
 from moelib.quadrature import label_moment, mean_slope
-from moelib.validation import as_choice
+from moelib.validation import as_choice, as_not_negative, as_positive, as_probability
 
-THIRD_MOMENT = (8 / np.pi) ** 0.5  # E|Z|^3
 MOST_SAMPLES = 1e100
+ROUNDING = 1e-9  # of the lengths and the angles of a model
 
 
 class TwoLossBound:
@@ -28,11 +38,13 @@ class TwoLossBound:
     Parameters
     ----------
     model : GatedModel
-        The truth, which has to meet (G), (U), (O) and (V).
+        The truth, which has to meet (G), (U), (O) and (V) and to have no intercepts.
     mu : float
-        Weight of the diagonal term of L4.
-    kind : {"polynomial", "optimal"}
-        Kind of the label transforms, which are made for the true noise.
+        Weight of the diagonal term of L4, between 0 and 1.
+    transforms : LabelTransforms or {"polynomial", "optimal"}
+        The label transforms, for the link and the noise of the model, or their kind.
+    curvature : float, optional
+        To use in place of the model's own.
 
     Attributes
     ----------
@@ -48,7 +60,7 @@ class TwoLossBound:
     Raises
     ------
     ValueError
-        When experts are not unit vectors or a gate is not orthogonal to them.
+        When the theorem does not cover the model, the weight or the transforms.
 
     References
     ----------
@@ -64,29 +76,29 @@ class TwoLossBound:
     inf
     """
 
-    def __init__(self, model, mu=0.5, kind="polynomial"):
-        as_choice(kind, "kind", ["polynomial", "optimal"])
-        lengths = np.linalg.norm(model.experts, axis=1)
-        if not np.allclose(lengths, 1) or not np.allclose(model.gates @ model.experts.T, 0):
-            raise ValueError(
-                "model must have unit experts and gates orthogonal to all of them: the theorem "
-                "covers no other; scale or project them, or simulate"
-            )
-        self.model, self.mu = model, mu
-        self.shares = expert_shares(model)
+    def __init__(self, model, *, mu=0.5, transforms="polynomial", curvature=None):
+        _check_model(model)
+        self.model, self.mu = model, as_probability(mu, "mu")
+        if curvature is not None:
+            self.curvature = as_positive(curvature, "curvature")
+        self.shares = model.shares()
         M = (model.experts.T * self.shares) @ model.experts
-        k = model.n_experts
+        k, law = model.n_experts, dict(link=model.link, noise=model.noise)
         self.spectrum = np.linalg.eigvalsh(M)[::-1][:k]
-        transforms = label_transforms(model.link, model.noise, kind, dimension=k)
-        self.second = moment_bound(transforms.q2, model.n_features, model.link, model.noise)
-        self.fourth = moment_bound(transforms.q4, k, model.link, model.noise)
+        transforms = _transforms_for(model, transforms)
+        self.second = moment_bound(transforms.q2, model.n_features, **law)
+        self.fourth = moment_bound(transforms.q4, k, **law)
 
-    @property
+    @cached_property
     def curvature(self):
-        return _gate_information(self.model)
+        k, d = self.model.experts.shape
+        J = fisher_information(self.model, free=FreeParameters(noise=False))
+        return float(np.linalg.eigvalsh(J[k * d :, k * d :])[0])
 
     def steps(self, n, delta):
         """The bound of every step on the way to the experts, from n samples for each moment.
+
+        Each moment fails with probability ``delta / 2``; see :prf:ref:`thm-complexity-experts`.
 
         Parameters
         ----------
@@ -103,29 +115,20 @@ class TwoLossBound:
             landscape allows; ``rotation`` (k,): sines between v_i and u_i; ``experts`` (k,): sines
             between experts. ``inf`` where a condition fails.
         """
-        model, mu, shares = self.model, self.mu, self.shares
-        k = model.n_experts
+        n, delta = as_guarantee(n, delta)
         e2, e4 = self.second.error(n, delta / 2), self.fourth.error(n, delta / 2)
-        room = mu / (4 * k * (k - 1) * (k - 1 + mu) * shares.max())
-        found = {"second": e2, "fourth": e4, "room": room}
-        names = ("span", "whitening", "tensor")
-        nothing = np.full(k, np.inf)
-        least = self.spectrum[-1] - e2
-        if e2 >= self.spectrum[-1] / 2:
-            return found | dict.fromkeys(names, np.inf) | dict(rotation=nothing, experts=nothing)
-        span = e2 / least
-        tensor = ((1 + span) ** 4 - 1) / shares.min() + e4 / least**2
-        found |= {"span": span, "whitening": span, "tensor": tensor}
-        if tensor > room:
-            return found | dict(rotation=nothing, experts=nothing)
-        stiffness = 1 / shares + mu / shares[:, None]  # row i, column m: lambda_m + mu lambda_i
-        others = ~np.eye(k, dtype=bool)
-        inverse = np.where(others, 1 / stiffness, 0)
-        rotation = 2.31 * (k - 1 + mu) * tensor * np.sqrt(np.sum(inverse**2, axis=1))
-        stretch = np.sqrt((self.spectrum[0] + e2) / shares)
-        return found | {
+        span = span_bound(e2, self.spectrum)
+        tensor = tensor_bound(e2, e4, self.spectrum, self.shares)
+        rotation = rotation_bound(tensor, self.shares, self.mu)
+        return {
+            "second": e2,
+            "fourth": e4,
+            "room": landscape_room(self.shares, self.mu),
+            "span": span,
+            "whitening": span,
+            "tensor": tensor,
             "rotation": rotation,
-            "experts": span + stretch * (span + 1.04 * rotation),
+            "experts": expert_bound(e2, rotation, self.spectrum, self.shares),
         }
 
     def experts(self, n, delta):
@@ -133,11 +136,29 @@ class TwoLossBound:
         return float(self.steps(n, delta)["experts"].max())
 
     def gates(self, n, delta):
-        """Length of the error of all gates, from n samples for each moment and n for the gates."""
+        """Length of the error of all gates, from n samples for each moment and n for the gates.
+
+        Of ``delta``, one half is for the experts; the other has six equal parts, one for the signs
+        and five for the gates.
+        """
+        n, delta = as_guarantee(n, delta)
         sine = self.experts(n, delta / 2)
-        if sine > 0.5 or not self._signs_are_right(1.04 * sine, n, delta / 12):
+        if sine > 0.5 or not self.signs(CHORD * sine, n, delta / 12):
             return np.inf
-        return self.gates_given(1.04 * sine, n, 5 * delta / 12)
+        return self.gates_given(CHORD * sine, n, 5 * delta / 12)
+
+    def signs(self, error, n, delta):
+        """Whether n samples tell the signs of experts that are off by at most ``error``."""
+        model = self.model
+        return signs_are_right(
+            error,
+            n,
+            delta,
+            shares=self.shares,
+            least=np.linalg.svd(model.experts)[1][-1],
+            slope=abs(mean_slope(model.link)),
+            fourth=label_moment(4, model.link, model.noise),
+        )
 
     def gates_given(self, error, n, delta):
         """The same for experts that are off by at most ``error``, whatever they were found from.
@@ -151,39 +172,38 @@ class TwoLossBound:
         delta : float
             Probability of failure.
         """
-        model, log = self.model, np.log(5 / delta)
-        k, d = model.experts.shape
-        h = self.curvature
-        relative = _steepest(model.link) * error / model.noise
-        cube = THIRD_MOMENT ** (1 / 3) + (np.sqrt(d) + np.sqrt(2 * log)) / n ** (1 / 3)
-        drift = 8 * k * relative**2 * (1 + np.log(k) + 3 * k * relative**2)
-        square = 2 * drift + 14 / 3 * log / n
-        reach = np.sqrt(d) + np.sqrt(2 * (np.log(n) + log))
-        count = np.log((k - 1) * d) + log
-        sampling = np.sqrt((d + 2) * count / (2 * n)) + 2 * reach**2 * count / (3 * n)
-        sampling += np.sqrt(0.75 / n) * np.exp(-log / 2)
-        if max(sampling, (2 * square) ** (1 / 3) * cube**2) > h / 4 or cube**2 > 2:
+        n, delta = as_guarantee(n, delta)
+        (k, d), steepest = self.model.experts.shape, _steepest(self.model.link)
+        error = np.inf if error == np.inf else as_not_negative(error, "error")
+        if steepest == np.inf or not self.curvature > 0:
             return np.inf
-        gradient = np.sqrt(2 * d / n) * (1 + np.sqrt(log)) + np.sqrt(square) * cube
-        radius = h / (4 * np.sqrt(2) * cube**3)
-        return float(4 * gradient / h) if 8 * gradient / h < radius else np.inf
-
-    def _signs_are_right(self, error, n, delta):
-        """Whether the first moment is known well enough to choose the signs of all experts."""
-        model, k = self.model, self.model.n_experts
-        least = np.linalg.svd(model.experts)[1][-1] - np.sqrt(k) * error
-        slope = abs(mean_slope(model.link))
-        if least <= 0 or slope == 0:
-            return False
-        fourth = label_moment(4, model.link, model.noise)
-        noise = 2 * np.sqrt(np.sqrt(3 * fourth) * np.log(2 * k / delta) / n) / least
-        return slope * error / least + noise < slope * self.shares.min()
+        t = steepest * error / self.model.noise
+        return gate_bound(n, delta, k=k, d=d, t=t, h=self.curvature)
 
 
 def least_samples(bound, goal):
-    """The least n, to 1 %, with ``bound(n) <= goal``, for a bound that falls in n."""
-    low, high = 1.0, 2.0
-    while bound(high) > goal:
+    """The least n, to 1 %, with ``bound(n) <= goal``, for a bound that falls in n.
+
+    Parameters
+    ----------
+    bound : callable
+        Takes n; for instance ``lambda n: two_loss_bound.experts(n, delta=0.1)``.
+    goal : float
+        What the bound has to reach.
+
+    Returns
+    -------
+    float
+        ``inf`` when even ``MOST_SAMPLES`` are too few.
+
+    Examples
+    --------
+    >>> n = least_samples(lambda n: n**-0.5, goal=0.01)
+    >>> 10_000 <= n < 10_100
+    True
+    """
+    low, high, goal = 1.0, 2.0, as_positive(goal, "goal")
+    while not bound(high) <= goal:
         if high > MOST_SAMPLES:
             return np.inf
         low, high = high, 10 * high
@@ -193,22 +213,47 @@ def least_samples(bound, goal):
     return float(high)
 
 
-def expert_shares(model, n=50_000):
-    r"""The shares :math:`\pi_i = E[p_i(x)]`, (k,), by Monte Carlo over x and -x, seed fixed."""
-    X = np.random.default_rng(0).standard_normal((n, model.n_features))
-    return np.mean([model.gate_probabilities(sign * X) for sign in (1, -1)], axis=(0, 1))
+def _check_model(model):
+    """Refuse a model that the theorem says nothing about."""
+    A, W = model.experts, model.gates
+    scale = np.maximum(1, np.linalg.norm(W, axis=1, keepdims=True))
+    met = {
+        "unit experts": np.allclose(np.linalg.norm(A, axis=1), 1, rtol=0, atol=ROUNDING),
+        "linearly independent experts": np.linalg.matrix_rank(A) == model.n_experts,
+        "gates orthogonal to all experts": np.allclose(W @ A.T / scale, 0, atol=ROUNDING),
+        "no intercepts": not (np.any(model.expert_intercepts) or np.any(model.gate_intercepts)),
+    }
+    for condition, is_met in met.items():
+        if not is_met:
+            raise ValueError(
+                f"model must have {condition}: the theorem covers no other; scale or project it, "
+                "or simulate"
+            )
 
 
-@cache
-def _gate_information(model):
-    k, d = model.experts.shape
-    J = fisher_information(model, FreeParameters(noise=False))
-    return float(np.linalg.eigvalsh(J[k * d :, k * d :])[0])
+def _transforms_for(model, transforms):
+    """The transforms that were given or named, which have to belong to the model's labels."""
+    if not isinstance(transforms, LabelTransforms):
+        as_choice(transforms, "transforms", ["polynomial", "optimal"])
+        return label_transforms(
+            model.link, noise=model.noise, kind=transforms, dimension=model.n_experts
+        )
+    if (transforms.link.value, transforms.noise) != (model.link.value, model.noise):
+        raise ValueError(
+            f"transforms must be for the model's link {model.link.name!r} and noise "
+            f"{model.noise:g}, got {transforms.link.name!r} and {transforms.noise:g}"
+        )
+    return transforms
 
 
 def _steepest(link):
-    """Largest slope of the link, on a fine grid near zero and a coarse one far out."""
+    """Largest slope of the link, on a fine grid near zero and a coarse one far out.
+
+    ``inf`` where it still rises at the far end, so that no bound of it is known.
+    """
     far = np.geomspace(12, 1e6, 60)
     z = np.concatenate([-far, np.linspace(-12, 12, 24_001), far])
-    with np.errstate(over="ignore"):
-        return float(np.abs(link.derivative(z)).max())
+    with np.errstate(over="ignore", invalid="ignore"):
+        slopes = np.abs(link.derivative(z))
+    steepest = slopes.max()
+    return float(steepest) if steepest <= 1.001 * slopes[np.abs(z) < 1e5].max() else np.inf

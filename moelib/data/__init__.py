@@ -5,6 +5,6 @@ from moelib._face import face
 __getattr__, __dir__, __all__ = face(
     __name__,
     {
-        "batches": "row_blocks",
+        "batches": "as_batch checked drawn_batches row_blocks shuffled_batches",
     },
 )

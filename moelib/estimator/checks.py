@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from moelib.estimator.methods import METHODS
 from moelib.experts.transforms import KINDS
 from moelib.likelihood.descent import SOLVERS
 from moelib.likelihood.starts import STARTS
@@ -9,15 +10,11 @@ from moelib.links import as_link
 from moelib.model import GatedModel
 from moelib.validation import as_choice, as_not_negative, as_positive
 
-MOMENT_METHODS = ["two-loss", "l4-sgd", "spectral"]
-METHODS = [*MOMENT_METHODS, "em", "gradient-em", "likelihood", "least-squares"]
-WEIGHTED_METHODS = ["two-loss", "spectral", "em"]
-
 
 def check_parameters(estimator):
     """Raise ``ValueError`` for parameters of a ``MixtureOfExperts`` that cannot be used."""
     e = estimator
-    as_choice(e.method, "method", METHODS)
+    method = METHODS[as_choice(e.method, "method", list(METHODS))]
     as_link(e.link)
     for name, least in (("n_experts", 2), ("n_init", 1), ("max_iter", 1)):
         value = getattr(e, name)
@@ -28,29 +25,33 @@ def check_parameters(estimator):
         as_positive(e.noise, "noise")
     as_choice(e.solver, "solver", SOLVERS)
     as_choice(e.transforms, "transforms", KINDS)
-    if e.method not in ("em", "gradient-em") and e.constant_gate:
-        raise ValueError(f"constant_gate=True needs method='em': {e.method!r} learns gates in x")
-    if e.anneal and (e.method != "em" or e.noise is None):
+    if e.constant_gate and not method.knows_constant_gate:
+        able = _names(lambda one: one.knows_constant_gate)
+        raise ValueError(f"constant_gate=True needs one of {able}; {e.method!r} learns gates in x")
+    if e.anneal and (not method.anneals or e.noise is None):
         raise ValueError("anneal=True needs method='em' and a known noise=: free noise anneals")
-    if e.method in MOMENT_METHODS and e.fit_intercept and not e.refine:
+    if method.learn and e.fit_intercept and not e.refine:
         raise ValueError(
             f"fit_intercept=True with method={e.method!r} needs refine=True: the moments "
             "know no intercepts, only the refinement learns them"
         )
     ridge = as_not_negative(e.gate_ridge, "gate_ridge")
-    if ridge and e.method not in [*MOMENT_METHODS, "em"]:
-        raise ValueError(
-            f"gate_ridge={ridge:g} needs method='em' or one of the methods with moments; "
-            f"{e.method!r} knows no ridge"
-        )
+    if ridge and not method.knows_ridge:
+        able = _names(lambda one: one.knows_ridge)
+        raise ValueError(f"gate_ridge={ridge:g} needs one of {able}; {e.method!r} knows no ridge")
     _check_init(e)
+
+
+def _names(able):
+    """The methods that are able to do something, for a message."""
+    return ", ".join(repr(name) for name, method in METHODS.items() if able(method))
 
 
 def _check_init(e):
     if not isinstance(e.init, GatedModel):
         as_choice(e.init, "init", STARTS)
         return
-    if e.method in MOMENT_METHODS:
+    if METHODS[e.method].learn:
         raise ValueError(f"init=model needs a method that starts somewhere, not {e.method!r}")
     if e.init.n_experts != e.n_experts or e.init.link.name != as_link(e.link).name:
         raise ValueError(
@@ -63,14 +64,14 @@ def _check_init(e):
         raise ValueError("init has intercepts that would not be learned: pass fit_intercept=True")
 
 
-def check_data(estimator, X, y, sample_weight):
+def check_data(estimator, sample, free):
     """Raise ``ValueError`` for data that a ``MixtureOfExperts`` cannot use."""
-    e = estimator
-    n, d = X.shape
+    e, weights = estimator, sample.weights
+    n, d = sample.X.shape
     if isinstance(e.init, GatedModel) and e.init.n_features != d:
         raise ValueError(f"init must have {d} features like X, got {e.init.n_features}")
-    counted = n if sample_weight is None else np.count_nonzero(sample_weight)
-    needed = e.free_.count(e.n_experts, d) + 1
+    counted = n if weights is None else np.count_nonzero(weights)
+    needed = free.count(e.n_experts, d) + 1
     if counted < needed:
         plural = "s" if counted > 1 else ""
         raise ValueError(
@@ -78,12 +79,10 @@ def check_data(estimator, X, y, sample_weight):
             f"and {d} feature(s), which have {needed - 1} free parameters: at least {needed} "
             "samples or fewer experts are needed"
         )
-    if sample_weight is not None and e.method not in WEIGHTED_METHODS:
-        raise ValueError(
-            f"sample_weight needs one of {', '.join(map(repr, WEIGHTED_METHODS))}; "
-            f"method={e.method!r} knows no weights"
-        )
-    used = y if sample_weight is None else y[sample_weight > 0]
+    if weights is not None and not METHODS[e.method].knows_weights:
+        able = _names(lambda one: one.knows_weights)
+        raise ValueError(f"sample_weight needs one of {able}; method={e.method!r} knows no weights")
+    used = sample.y if weights is None else sample.y[weights > 0]
     if np.ptp(used) == 0:
         raise ValueError(f"y is constant ({used[0]:g}): there is nothing to learn from it")
 

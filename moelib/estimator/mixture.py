@@ -1,42 +1,21 @@
 """The estimator: a mixture of experts as a scikit-learn regressor."""
 
-import warnings
-from dataclasses import replace
-
 import numpy as np
+from scipy.special import entr
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils.validation import _check_sample_weight, validate_data
-from tqdm import tqdm
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from moelib.data.batches import BATCH_SIZE, shuffled_batches
-from moelib.estimator.assumptions import check_two_loss_inputs
-from moelib.estimator.checks import (
-    METHODS,
-    MOMENT_METHODS,
-    as_random_generator,
-    check_data,
-    check_parameters,
-)
-from moelib.estimator.report import Report
-from moelib.experts.learn import learn_experts
-from moelib.experts.sgd import learn_experts_sgd
-from moelib.experts.spectral import learn_experts_spectral
-from moelib.gates.degeneracy import find_degeneracies
-from moelib.gates.learn import learn_gates
-from moelib.likelihood.descent import gradient_em, joint_likelihood, least_squares
-from moelib.likelihood.em import EMFit, expectation_maximization
-from moelib.likelihood.maximum import maximum_likelihood, standard_errors
-from moelib.likelihood.starts import make_start
-from moelib.model import GatedModel
+from moelib.estimator.checks import as_random_generator, check_data, check_parameters
+from moelib.estimator.methods import METHODS, run
+from moelib.estimator.selection import aic, bic, icl
+from moelib.estimator.summary import Summary, facts, parameter_table
+from moelib.gates.degeneracy import degeneracies_from_sample
+from moelib.likelihood.maximum import errors_from_sample
 from moelib.parameters import FreeParameters
-from moelib.validation import AssumptionWarning, ConvergenceWarning
-
-__all__ = ["METHODS", "MOMENT_METHODS", "MixtureOfExperts"]
-
-LEAST_SGD_STEPS = 300
+from moelib.validation import AssumptionWarning, Sample, as_vector, as_weights, warn
 
 
-class MixtureOfExperts(Report, RegressorMixin, BaseEstimator):
+class MixtureOfExperts(RegressorMixin, BaseEstimator):
     r"""Mixture of experts regression with a softmax gate and Gaussian noise.
 
     .. math:: P(y \mid x) = \sum_i p_i(x)\, N(y; g(\langle a_i, x\rangle + b_i), \sigma^2)
@@ -97,7 +76,7 @@ class MixtureOfExperts(Report, RegressorMixin, BaseEstimator):
     gates_ : (k-1, d) array
         The gates, in rows; the last gate is zero and left out.
     noise_ : float
-        Standard deviation of the noise.
+        Standard deviation.
     expert_intercepts_ : (k,) array
         Intercepts of the experts, zero if not fitted.
     gate_intercepts_ : (k-1,) array
@@ -117,22 +96,21 @@ class MixtureOfExperts(Report, RegressorMixin, BaseEstimator):
     converged_ : bool
         Whether the fit stopped before its iterations ran out.
     history_ : dict
-        Maps a stage to the list of its objective: ``"experts"`` (L4), ``"gates"`` (loss per
-        sample), the method's name, and ``"refine"`` (log-likelihood per sample; squared error for
-        least squares). With a ridge, each less or plus its penalty.
+        Maps a stage to the list of its objective, larger is better: ``"experts"`` (minus L4),
+        ``"gates"`` and ``"refine"`` (log-likelihood per sample), or the method's name (the same;
+        minus the squared error for least squares). With a ridge, each less its penalty.
     path_ : dict
-        Maps a stage to the list of the models that its history belongs to; all stages but
-        ``"experts"``.
+        Maps a stage to the models that its history belongs to; all stages but ``"experts"``.
     expert_fit_ : ExpertFit
         Result of the first stage; methods with moments only.
-    gate_fit_ : GateFit
+    gate_fit_ : Climb
         Result of the second stage; methods with moments only.
     start_objectives_ : (n_init,) array
-        The last value of every start's history; methods without moments only.
+        The last objective of every start; methods without moments only.
     n_features_in_ : int
         Number of inputs.
     feature_names_in_ : (d,) array of str
-        Names of the inputs, where ``fit`` was given a table.
+        Names of the columns of X.
 
     Raises
     ------
@@ -166,6 +144,7 @@ class MixtureOfExperts(Report, RegressorMixin, BaseEstimator):
         self,
         n_experts=2,
         method="two-loss",
+        *,
         link="identity",
         noise=None,
         fit_intercept=False,
@@ -205,8 +184,7 @@ class MixtureOfExperts(Report, RegressorMixin, BaseEstimator):
     def fit(self, X, y, sample_weight=None):
         """Learn experts, gates and noise from X (n, d) and y (n,); return the estimator.
 
-        A sample of weight two counts as two samples; methods with moments need weighted inputs that
-        are standard normal.
+        A sample of weight two counts as two; moments need weighted inputs that are standard normal.
 
         Parameters
         ----------
@@ -218,117 +196,105 @@ class MixtureOfExperts(Report, RegressorMixin, BaseEstimator):
             How often each sample counts.
         """
         check_parameters(self)
-        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
-        y = np.asarray(y, dtype=np.float64)
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(
-                sample_weight, X, dtype=np.float64, ensure_non_negative=True
-            )
+        sample = self._sample(X, y, sample_weight)
         self.free_ = FreeParameters(
             intercepts=self.fit_intercept,
             noise=self.noise is None,
             gate_slopes=not self.constant_gate,
             gate_ridge=float(self.gate_ridge),
         )
-        check_data(self, X, y, sample_weight)
-        rng = as_random_generator(self.random_state)
-        stages = self._two_loss if self.method in MOMENT_METHODS else self._best_of_starts
-        fit = stages(X, y, rng, sample_weight)
-        self.model_ = model = fit.model
+        check_data(self, sample, self.free_)
+        found = run(self, sample, self.free_, as_random_generator(self.random_state))
+        self.history_ = {name: stage.history for name, stage in found.stages.items()}
+        self.path_ = {name: found.stages[name].path for name in self.history_ if name != "experts"}
+        if METHODS[self.method].learn:
+            self.expert_fit_, self.gate_fit_ = found.stages["experts"], found.stages["gates"]
+        else:
+            self.start_objectives_ = found.start_objectives
+        self.model_ = model = found.climb.model
         self.experts_, self.gates_, self.noise_ = model.experts, model.gates, model.noise
         self.expert_intercepts_ = model.expert_intercepts
         self.gate_intercepts_ = model.gate_intercepts
         self.n_parameters_ = self.free_.count(*model.experts.shape)
-        self.converged_ = fit.converged
-        self.n_iter_ = len(fit.history) - 1
-        self.log_likelihood_ = self._total_log_density(X, y, sample_weight)
-        self.n_samples_ = float(len(y) if sample_weight is None else np.sum(sample_weight))
-        self._judge(X, y, sample_weight)
+        self.converged_, self.n_iter_ = found.climb.converged, len(found.climb.history) - 1
+        log_density = model._log_density(sample.X, sample.y)
+        self.log_likelihood_ = float(sample.total * sample.mean(log_density))
+        self.n_samples_ = sample.total
+        self._judge(sample)
         return self
 
-    def _judge(self, X, y, sample_weight):
+    def _sample(self, X, y, sample_weight):
+        """The data, checked once by scikit-learn's rules."""
+        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
+        y, total = np.asarray(y, dtype=np.float64), float(len(y))
+        if sample_weight is not None:
+            options = dict(dtype=np.float64, ensure_non_negative=True)
+            sample_weight = _check_sample_weight(sample_weight, X, **options)
+            total = float(np.sum(sample_weight))
+        return Sample(X, y, as_weights(sample_weight, len(y)), total)
+
+    def _judge(self, sample):
         """Standard errors, and a warning for everything that is degenerate."""
-        at_maximum = self.refine or self.method in ("em", "gradient-em", "likelihood")
         self.standard_errors_, covariance = None, None
-        if at_maximum:
-            self.standard_errors_ = standard_errors(self.model_, X, y, self.free_, sample_weight)
+        if self.refine or METHODS[self.method].at_maximum:
+            self.standard_errors_ = errors_from_sample(self.model_, sample, self.free_)
             covariance = self.standard_errors_.covariance
-        found = find_degeneracies(self.model_, X, y, self.free_, covariance, sample_weight)
-        for sentence in found:
-            warnings.warn(sentence, AssumptionWarning, stacklevel=3)
+        options = dict(free=self.free_, covariance=covariance)
+        for sentence in degeneracies_from_sample(self.model_, sample, **options):
+            warn(sentence, AssumptionWarning)
 
-    def _best_of_starts(self, X, y, rng, sample_weight):
-        fits = []
-        for _ in tqdm(range(self.n_init), desc=f"{self.method} starts", disable=not self.verbose):
-            start = self._start(X, y, rng, sample_weight)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ConvergenceWarning)  # only the best start matters
-                fits.append(self._climb(X, y, start, sample_weight))
-        self.start_objectives_ = np.array([fit.history[-1] for fit in fits])
-        sign = -1 if self.method == "least-squares" else 1
-        best = fits[int(np.argmax(sign * self.start_objectives_))]
-        self.history_, self.path_ = {self.method: best.history}, {self.method: best.path}
-        return self._refined(X, y, best, sample_weight)
+    def predict(self, X):
+        """Conditional mean of y: (n, d) -> (n,)."""
+        X = self._inputs(X)
+        return self.model_._mean(X)
 
-    def _start(self, X, y, rng, sample_weight):
-        if isinstance(self.init, GatedModel):
-            return self.init if self.noise is None else replace(self.init, noise=self.noise)
-        k, free = self.n_experts, self.free_
-        return make_start(X, y, k, rng, self.init, self.link, free, self.noise, sample_weight)
+    def log_density(self, X, y):
+        """Log-density of each label given its input: (n, d), (n,) -> (n,)."""
+        X = self._inputs(X)
+        return self.model_._log_density(X, as_vector(y, "y", len(X)))
 
-    def _climb(self, X, y, start, sample_weight):
-        free, max_iter = self.free_, self.max_iter
-        if self.method == "em":
-            spread = float(np.sqrt(np.cov(y, bias=True, aweights=sample_weight)))
-            hot = spread if self.anneal else None
-            return expectation_maximization(
-                X, y, start, free, max_iter, self.tol, hot, sample_weight
-            )
-        if self.method == "gradient-em":
-            return gradient_em(X, y, start, free, max_iter, self.tol)
-        descend = joint_likelihood if self.method == "likelihood" else least_squares
-        return descend(X, y, start, free, self.solver, max_iter)
+    def posterior(self, X, y):
+        """Probability that each expert produced each label: (n, d), (n,) -> (n, k)."""
+        X = self._inputs(X)
+        return self.model_._posterior(X, as_vector(y, "y", len(X)))
 
-    def _two_loss(self, X, y, rng, sample_weight):
-        check_two_loss_inputs(X, y, self.n_experts, self.link, sample_weight)
-        experts = self._learn_experts(X, y, rng, sample_weight)
-        options = dict(ridge=self.gate_ridge, sample_weight=sample_weight)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", AssumptionWarning)  # the final model is judged
-            gates = learn_gates(X, y, experts.experts, self.link, self.noise, **options)
-        self.expert_fit_, self.gate_fit_ = experts, gates
-        path = [
-            GatedModel(experts.experts, W, noise, self.link)
-            for W, noise in zip(gates.path, gates.noises, strict=True)
-        ]
-        self.history_ = {"experts": experts.history, "gates": gates.history}
-        self.path_ = {"gates": path}
-        fit = EMFit(path[-1], gates.history, gates.converged, path)
-        return self._refined(X, y, fit, sample_weight)
+    def summary(self, level=0.95):
+        """Estimates, standard errors, z and intervals: a :class:`moelib.estimator.Summary`.
 
-    def _learn_experts(self, X, y, rng, sample_weight):
-        k, link, noise, kind = self.n_experts, self.link, self.noise, self.transforms
-        n_init = self.n_init
-        if self.method == "spectral":
-            return learn_experts_spectral(X, y, k, rng, link, noise, n_init, kind, sample_weight)
-        if self.method == "two-loss":
-            settings = dict(mu=self.mu, n_init=n_init, kind=kind, sample_weight=sample_weight)
-            return learn_experts(X, y, k, rng, link, noise, **settings)
-        batches = shuffled_batches(X, y, rng)
-        n_epochs = -(-LEAST_SGD_STEPS // max(len(y) // BATCH_SIZE, 1))
-        return learn_experts_sgd(
-            batches, k, rng, link, noise, self.mu, n_init, n_epochs, None, kind, self.verbose
-        )
+        Raises
+        ------
+        ValueError
+            When the fit is not at a maximum of the likelihood and so has no standard errors.
+        """
+        check_is_fitted(self)
+        if self.standard_errors_ is None:
+            raise ValueError("standard errors need a maximum of the likelihood: use refine=True")
+        names = getattr(self, "feature_names_in_", None)
+        options = dict(free=self.free_, names=names, level=level)
+        table = parameter_table(self.model_, self.standard_errors_, **options)
+        return Summary(table, facts(self), level)
 
-    def _refined(self, X, y, fit, sample_weight):
-        if not self.refine:
-            if not fit.converged:
-                warnings.warn(
-                    "the fit did not converge: raise max_iter", ConvergenceWarning, stacklevel=4
-                )
-            return fit
-        refined = maximum_likelihood(
-            X, y, fit.model, self.free_, self.max_iter, self.tol, sample_weight
-        )
-        self.history_["refine"], self.path_["refine"] = refined.history, refined.path
-        return refined
+    def bic(self, X, y, sample_weight=None):
+        """Bayesian information criterion on (X, y); lower is better (Schwarz 1978)."""
+        n = len(y) if sample_weight is None else np.sum(sample_weight)
+        return bic(self._total(self.log_density(X, y), sample_weight), self.n_parameters_, n)
+
+    def aic(self, X, y, sample_weight=None):
+        """Akaike information criterion on (X, y); lower is better (Akaike 1974)."""
+        return aic(self._total(self.log_density(X, y), sample_weight), self.n_parameters_)
+
+    def icl(self, X, y, sample_weight=None):
+        """Integrated completed likelihood on (X, y): BIC plus twice the entropy of who answered.
+
+        Lower is better (Biernacki, Celeux & Govaert 2000, with the entropy of the posterior in
+        place of their hard assignment).
+        """
+        entropy = entr(self.posterior(X, y)).sum(axis=1)
+        return icl(self.bic(X, y, sample_weight), self._total(entropy, sample_weight))
+
+    def _total(self, values, sample_weight):
+        return float(np.sum(values if sample_weight is None else sample_weight * values))
+
+    def _inputs(self, X):
+        check_is_fitted(self)
+        return validate_data(self, X, dtype=np.float64, reset=False)

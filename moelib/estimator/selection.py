@@ -17,10 +17,25 @@ from sklearn.base import clone
 from sklearn.cluster import KMeans
 
 from moelib.likelihood.em import m_step, weighted_responsibilities
-from moelib.validation import ConvergenceWarning, as_choice, as_weights
+from moelib.validation import ConvergenceWarning, as_choice, as_weights, warn
 
 CRITERIA = ["bic", "icl", "aic"]
 SLACK = 1e-6  # nats per sample; a larger model that is worse by more got stuck
+
+
+def aic(log_likelihood, n_parameters):
+    """Akaike's criterion, -2 L + 2 q; lower is better."""
+    return -2 * log_likelihood + 2.0 * n_parameters
+
+
+def bic(log_likelihood, n_parameters, n):
+    """The Bayesian information criterion of n samples, -2 L + q log n; lower is better."""
+    return -2 * log_likelihood + n_parameters * float(np.log(n))
+
+
+def icl(bic, entropy):
+    """The integrated completed likelihood: BIC plus twice the entropy of who answered."""
+    return bic + 2 * entropy
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +61,9 @@ class Selection:
     table: pd.DataFrame
 
 
-def choose_n_experts(estimator, X, y, n_experts=(2, 3, 4, 5), criterion="bic", sample_weight=None):
+def choose_n_experts(
+    estimator, X, y, *, n_experts=(2, 3, 4, 5), criterion="bic", sample_weight=None
+):
     """Fit a mixture for several numbers of experts and choose one.
 
     Parameters
@@ -114,13 +131,12 @@ def choose_n_experts(estimator, X, y, n_experts=(2, 3, 4, 5), criterion="bic", s
         if smaller is not None and _nested(fit):
             least = fits[smaller].log_likelihood_ - SLACK * fit.n_samples_
             if fit.log_likelihood_ < least:
-                warnings.warn(
+                warn(
                     f"{k} experts fitted worse than {smaller}, which they contain: the climb got "
                     f"stuck (by {fits[smaller].log_likelihood_ - fit.log_likelihood_:.3g} nats). "
                     f"Started again from the {smaller} experts with one doubled; a larger n_init "
                     "would help",
                     ConvergenceWarning,
-                    stacklevel=2,
                 )
                 fit = _from_twins(fit, fits[smaller].model_, X, y, sample_weight)
                 restarted[k] = True
@@ -205,7 +221,7 @@ def _from_twins(fit, smaller, X, y, sample_weight):
                 climbs.append((climber.fit(X, y, sample_weight), caught))
     best, caught = max(climbs, key=lambda climb: climb[0].log_likelihood_)
     for warning in caught:
-        warnings.warn(warning.message, stacklevel=3)
+        warn(warning.message, warning.category)
     return best
 
 

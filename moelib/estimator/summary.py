@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
+from moelib.estimator.selection import aic, bic
+from moelib.links import as_link
 from moelib.parameters import FreeParameters
 from moelib.validation import as_probability
 
@@ -53,7 +55,23 @@ class Summary:
         return f"<p>{head}</p>{body}<p>{self.note}</p>"
 
 
-def parameter_table(model, errors, free=FreeParameters(), names=None, level=0.95):
+def facts(fit):
+    """What stands above the table of a finished ``MixtureOfExperts``: a dict of words."""
+    reached = fit.log_likelihood_, fit.n_parameters_
+    return {
+        "method": fit.method,
+        "experts": fit.n_experts,
+        "link": as_link(fit.link).name,
+        "samples": f"{fit.n_samples_:g}",
+        "parameters": fit.n_parameters_,
+        "log-likelihood": f"{fit.log_likelihood_:.2f}",
+        "AIC": f"{aic(*reached):.2f}",
+        "BIC": f"{bic(*reached, fit.n_samples_):.2f}",
+        "converged": "yes" if fit.converged_ else "no",
+    }
+
+
+def parameter_table(model, errors, *, free=FreeParameters(), names=None, level=0.95):
     r"""Estimates, standard errors, z and Wald intervals of all learned parameters.
 
     The interval of an expert's or a gate's parameter is :math:`\hat\theta \pm z_{1 - \alpha/2}\,

@@ -4,6 +4,23 @@
 runs one.
 """
 
-from moelib.experiments.runner import EXPERIMENTS, cell_name, main, read_table, run_experiment
+from moelib._face import face
 
-__all__ = ["EXPERIMENTS", "cell_name", "main", "read_table", "run_experiment"]
+__getattr__, __dir__, __all__ = face(
+    __name__,
+    {
+        "tables": "read_table rows_again",
+        "experiment": "Experiment cell_name",
+        "runner": "EXPERIMENTS main run_experiment",
+        "provenance": "code_hash",
+        "failure_map": "FAILURE_MAP",
+        "census": "CENSUS",
+        "experts": "EXPERTS",
+        "coverage": "COVERAGE",
+        "race": "RACE",
+        "many_experts": "MANY_EXPERTS",
+        "tails": "TAILS",
+        "samples": "SAMPLES",
+        "efficiency": "EFFICIENCY",
+    },
+)

@@ -1,13 +1,12 @@
 """The census: where random starts end on L4, below and above mu = 1, and with a disturbed tensor.
 
-A cell is a number of experts, a weight mu and a size of the disturbance. It has ``TENSORS`` random
-tensors; from ``STARTS`` random starts each, the library's minimiser looks for minima, and a descent
-on the length of the gradient for critical points of any kind.
+A cell is a number of experts, a weight mu and a size of the disturbance. From many random starts on
+each of its random tensors, the library's minimiser looks for minima, and a descent on the length of
+the gradient for critical points of any kind.
 """
 
 import time
 import warnings
-from itertools import permutations
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -21,6 +20,7 @@ from moelib.experts.critical_points import (
     stable_occupancies,
 )
 from moelib.experts.l4 import derivatives, minimize_l4_lbfgs, random_unit_rows
+from moelib.experts.tensors import orthogonal_tensor, random_symmetric
 from moelib.validation import ConvergenceWarning
 
 TENSORS, STARTS = 10, 100
@@ -64,13 +64,12 @@ def random_tensor(k, noise, rng):
     """
     lam = 2 / (1 / k + rng.dirichlet(np.ones(k)))
     U = np.linalg.qr(rng.standard_normal((k, k)))[0]
-    E = rng.standard_normal((k, k, k, k))
-    E = sum(E.transpose(axes) for axes in permutations(range(4)))
+    E = random_symmetric(k, 4, rng)
     E *= noise * lam.min() / np.linalg.norm(E)
-    return np.einsum("m,ma,mb,mc,md->abcd", lam, U, U, U, U) + E, U, lam
+    return orthogonal_tensor(lam, U) + E, U, lam
 
 
-def run_cell(cell, seed):
+def run_cell(cell, seed, *, tensors=TENSORS, starts=STARTS):
     """Two rows for each tensor of a cell: ``descent`` and ``newton``.
 
     Columns: ``right`` and ``stray`` count starts that end at a strict minimum within ``NEAR`` of
@@ -81,20 +80,20 @@ def run_cell(cell, seed):
     beyond ``NEAR``, the minimum near the truth is lost.
     """
     rows = []
-    for tensor, tensor_seed in enumerate(seed.spawn(TENSORS)):
+    for tensor, tensor_seed in enumerate(seed.spawn(tensors)):
         rng = np.random.default_rng(tensor_seed)
         T, U, lam = random_tensor(cell["k"], cell["noise"], rng)
         moved = distance(_minimize(T, U, cell["mu"]), U)
         promised = len(stable_occupancies(lam, cell["k"], cell["mu"]))
         for method in ("descent", "newton"):
             begin = time.perf_counter()
-            starts = np.array([random_unit_rows(cell["k"], rng) for _ in range(STARTS)])
+            points = np.array([random_unit_rows(cell["k"], rng) for _ in range(starts)])
             if method == "descent":
-                starts = np.array([_minimize(T, V, cell["mu"]) for V in starts])
-            ends = find_critical_points(T, starts, cell["mu"])
+                points = np.array([_minimize(T, V, cell["mu"]) for V in points])
+            ends = find_critical_points(T, points, cell["mu"])
             seconds = time.perf_counter() - begin
             rows.append(
-                {"tensor": tensor, "method": method}
+                {"tensor": tensor, "method": method, "starts": starts}
                 | summary(T, ends, U, cell["mu"], lam.min())
                 | {
                     "promised": promised if cell["noise"] == 0 else np.nan,
@@ -128,7 +127,6 @@ def summary(T, ends, U, mu, unit):
     saddle = kinds == POINT_KINDS[1]
     distinct = [len(np.unique(labels[kinds == kind])) for kind in POINT_KINDS]
     return {
-        "starts": STARTS,
         "right": np.sum(near & minimum),
         "stray": np.sum(~near & minimum),
         "at_saddle": np.sum(saddle),
@@ -153,4 +151,5 @@ CENSUS = Experiment(
     ),
     grid=make_grid(),
     run=run_cell,
+    keys=("tensor", "method"),
 )

@@ -9,8 +9,9 @@ import time
 import numpy as np
 
 from moelib.estimator.summary import parameter_table
-from moelib.experiments.experiment import Experiment, quiet_fit
-from moelib.metrics import match_experts, regressor_error
+from moelib.experiments.experiment import Experiment
+from moelib.experiments.fits import quiet_fit
+from moelib.metrics import match_experts, regressor_error, reorder_gates
 from moelib.model import standard_model
 
 DATA_SETS = 400
@@ -36,7 +37,7 @@ def make_grid():
     ]
 
 
-def run_cell(cell, seed):
+def run_cell(cell, seed, *, data_sets=DATA_SETS):
     """A row for every data set and part of the parameters (experts, gates, noise).
 
     Columns: ``found``, whether the fit is near the truth; ``square``, mean square of the
@@ -45,7 +46,7 @@ def run_cell(cell, seed):
     """
     model = standard_model(cell["d"], cell["k"], cell["noise"])
     rows = []
-    for data, data_seed in enumerate(seed.spawn(DATA_SETS)):
+    for data, data_seed in enumerate(seed.spawn(data_sets)):
         sample_seed, fit_seed = data_seed.spawn(2)
         X, y = model.sample(cell["n"], np.random.default_rng(sample_seed))
         begin = time.process_time()
@@ -58,11 +59,10 @@ def run_cell(cell, seed):
 def judge(fit, model):
     """Rows for one fit: experts, gates and noise, each against the truth."""
     order, _ = match_experts(fit.experts_, model.experts)
-    gates = np.vstack([model.gates, np.zeros(model.n_features)])
     back = np.argsort(order)  # the truth in the order of the fit
     truth = {
         "expert": model.experts[back].ravel(),
-        "gate": (gates[back] - gates[back[-1]])[:-1].ravel(),
+        "gate": reorder_gates(model.gates, back).ravel(),
         "noise": np.array([model.noise]),
     }
     tables = {p: parameter_table(fit.model_, fit.standard_errors_, level=p) for p in LEVELS}

@@ -7,17 +7,21 @@ there, then maximum likelihood (stage ``refined``). Part ``check`` has 200 data 
 
 import time
 import warnings
+from functools import cache
 
 import numpy as np
+import pandas as pd
 
+from moelib.bounds.information import cramer_rao_bound
 from moelib.experiments.experiment import Experiment
 from moelib.experts.learn import learn_experts
 from moelib.gates.learn import learn_gates
 from moelib.likelihood.maximum import maximum_likelihood, scoring_step
-from moelib.metrics import match_experts
-from moelib.model import GatedModel, standard_model
+from moelib.metrics import matched
+from moelib.model import standard_model
 
 DATA_SETS = {"check": 200, "map": 10, "steps": 5}
+DESIGN = ["part", "k", "noise", "n"]  # what tells cells apart; d goes with them
 KIND = "in-span"
 STEPS = 2
 
@@ -42,7 +46,7 @@ def make_grid():
     return check + cells + steps
 
 
-def run_cell(cell, seed):
+def run_cell(cell, seed, *, data_sets=None):
     """A row for every data set, stage and part of the parameters.
 
     Columns: ``square``, the sum of squares of the errors of that part, experts matched to the truth
@@ -50,7 +54,8 @@ def run_cell(cell, seed):
     """
     model = standard_model(cell["d"], cell["k"], cell["noise"])
     rows = []
-    for data, data_seed in enumerate(seed.spawn(DATA_SETS[cell["part"]])):
+    data_sets = DATA_SETS[cell["part"]] if data_sets is None else data_sets
+    for data, data_seed in enumerate(seed.spawn(data_sets)):
         sample_seed, fit_seed = data_seed.spawn(2)
         X, y = model.sample(cell["n"], np.random.default_rng(sample_seed))
         begin = time.process_time()
@@ -69,9 +74,8 @@ def run_cell(cell, seed):
 
 def stages(X, y, model, rng):
     """Pairs of a name and a model: the two losses, scoring steps from there, the refined fit."""
-    experts = learn_experts(X, y, model.n_experts, rng, kind=KIND).experts
-    gates = learn_gates(X, y, experts)
-    raw = GatedModel(experts, gates.gates, gates.noise)
+    experts = learn_experts(X, y, model.n_experts, rng, transforms=KIND).experts
+    raw = learn_gates(X, y, experts).model
     yield "raw", raw
     moved = raw
     for step in range(1, STEPS + 1):
@@ -82,13 +86,52 @@ def stages(X, y, model, rng):
 
 def squares(fit, model):
     """Sum of squares of the errors of experts, gates and noise."""
-    order, signs = match_experts(fit.experts, model.experts)
-    gates = np.vstack([fit.gates, np.zeros(model.n_features)])[order]
+    A, W = matched(fit.experts, fit.gates, model)
     return {
-        "experts": float(np.sum((signs[:, None] * fit.experts[order] - model.experts) ** 2)),
-        "gates": float(np.sum(((gates - gates[-1])[:-1] - model.gates) ** 2)),
+        "experts": float(np.sum((A - model.experts) ** 2)),
+        "gates": float(np.sum((W - model.gates) ** 2)),
         "noise": float((fit.noise - model.noise) ** 2),
     }
+
+
+def over_bound(table, *, n_draws=200_000, seed=0):
+    """Squared errors of the table, and how they compare with the least that can be expected.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        The stored table, or some of its rows.
+    n_draws : int
+        Samples behind each Cramer-Rao bound.
+    seed : int
+        For these samples, the same for every design.
+
+    Returns
+    -------
+    square : pandas.DataFrame
+        Squared errors: rows (part, k, noise, n, data), columns (method, of).
+    excess : pandas.DataFrame
+        Squared errors over the square of their bound, in the same places.
+    bound : pandas.DataFrame
+        The bounds of the root mean square errors: rows (part, k, noise, n), columns of.
+    """
+    square = table.pivot(index=[*DESIGN, "data"], columns=["method", "of"], values="square")
+    bounds = {}
+    for part, k, d, noise, n in table[["part", "k", "d", "noise", "n"]].drop_duplicates().values:
+        once = _bound_of_one(k, d, noise, n_draws, seed)
+        bounds[part, k, noise, n] = {of: size / np.sqrt(n) for of, size in once.items()}
+    bound = pd.DataFrame.from_dict(bounds, orient="index").rename_axis(DESIGN).sort_index()
+    rows = bound.loc[square.index.droplevel("data"), square.columns.get_level_values("of")]
+    return square, square / rows.to_numpy() ** 2, bound
+
+
+@cache
+def _bound_of_one(k, d, noise, n_draws, seed):
+    """Least root mean square errors from one sample, for each part of the parameters."""
+    model, rng = standard_model(d, k, noise), np.random.default_rng(seed)
+    least = cramer_rao_bound(model, 1, n_draws=n_draws, rng=rng)
+    sizes = map(np.linalg.norm, (least.experts, least.gates, least.noise))
+    return dict(zip(("experts", "gates", "noise"), sizes))
 
 
 EFFICIENCY = Experiment(
@@ -99,4 +142,5 @@ EFFICIENCY = Experiment(
     ),
     grid=make_grid(),
     run=run_cell,
+    keys=("data", "method", "of"),
 )

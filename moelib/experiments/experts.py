@@ -17,11 +17,11 @@ from moelib.estimator.mixture import MixtureOfExperts
 from moelib.experiments.experiment import Experiment
 from moelib.experts.l4 import minimize_l4_lbfgs, random_unit_rows
 from moelib.experts.learn import learn_experts
-from moelib.experts.moments import score4_sum
+from moelib.experts.moments import fourth_moment
 from moelib.experts.sgd import l4_sgd, learn_experts_sgd
 from moelib.experts.spectral import learn_experts_spectral
 from moelib.experts.transforms import label_transforms
-from moelib.metrics import match_experts, regressor_error
+from moelib.metrics import expert_angles, regressor_error, unit_rows
 from moelib.model import standard_model
 
 DATA_SETS, DATA_SETS_MU = 10, 25
@@ -55,7 +55,7 @@ def make_grid():
     return cells + span
 
 
-def run_cell(cell, seed):
+def run_cell(cell, seed, *, data_sets=None):
     """All rows of a cell: for each data set, method and, where it is varied, mu.
 
     Columns: ``e_reg``; ``angle`` and ``rms_angle``, largest and root mean square over the experts,
@@ -63,9 +63,10 @@ def run_cell(cell, seed):
     minimum that a descent from the truth finds, and ``near``, the rms angle of that minimum.
     """
     rows = []
-    n_sets = DATA_SETS_MU if cell["part"] == "mu" else DATA_SETS
+    if data_sets is None:
+        data_sets = DATA_SETS_MU if cell["part"] == "mu" else DATA_SETS
     model = standard_model(cell["d"], cell["k"], cell["noise"], link=cell["link"])
-    for data, data_seed in enumerate(seed.spawn(n_sets)):
+    for data, data_seed in enumerate(seed.spawn(data_sets)):
         sample_seed, *seeds = data_seed.spawn(1 + 2 * len(METHODS))
         X, y = model.sample(cell["n"], np.random.default_rng(sample_seed))
         for method, run in METHODS.items():
@@ -83,9 +84,7 @@ def run_cell(cell, seed):
 
 def errors(A, model):
     """The three errors of an estimate, angles in radians."""
-    order, _ = match_experts(A, model.experts)
-    cosines = np.abs(np.sum(A[order] * model.experts, axis=1)) / np.linalg.norm(A[order], axis=1)
-    angles = np.arccos(np.clip(cosines, 0, 1))
+    angles = expert_angles(A, model.experts)
     return {
         "e_reg": regressor_error(A, model.experts),
         "angle": angles.max(),
@@ -94,7 +93,8 @@ def errors(A, model):
 
 
 def _reduced(cell, model, X, y, kind, rng):
-    fit = learn_experts(X, y, cell["k"], rng, cell["link"], kind=kind, n_init=STARTS)
+    options = dict(link=cell["link"], transforms=kind, n_init=STARTS)
+    fit = learn_experts(X, y, cell["k"], rng, **options)
     if cell["part"] != "mu":
         return [{"mu": MU} | errors(fit.experts, model) | {"loss": fit.loss}]
     goal = _whitened_truth(fit.reduction, model)
@@ -103,13 +103,12 @@ def _reduced(cell, model, X, y, kind, rng):
     for mu in MUS:
         near = minimize_l4_lbfgs(fit.tensor, goal, mu)[0]
         runs = [minimize_l4_lbfgs(fit.tensor, V, mu) for V in starts]
-        losses = [history[-1] for _, history in runs]
-        best = runs[np.argmin(losses)][0]
+        best, loss = _best(runs)
         rows.append(
             {"mu": mu}
             | errors(fit.reduction.experts(best), model)
             | {
-                "loss": min(losses),
+                "loss": loss,
                 "hits": np.mean([regressor_error(V, near) < 1e-4 for V, _ in runs]),
                 "near": errors(fit.reduction.experts(near), model)["rms_angle"],
             }
@@ -117,17 +116,22 @@ def _reduced(cell, model, X, y, kind, rng):
     return rows
 
 
+def _best(runs):
+    """Where the run of lowest loss ended, and that loss."""
+    V, losses = min(runs, key=lambda run: run[1][-1])
+    return V, losses[-1]
+
+
 def _whitened_truth(reduction, model):
     """The true experts as unit rows in the whitened coordinates of an estimated reduction."""
-    rows = model.experts @ reduction.basis / np.sqrt(reduction.eigenvalues)
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return unit_rows(model.experts @ reduction.basis / np.sqrt(reduction.eigenvalues))
 
 
 def _spectral(cell, model, X, y, kind, rng):
     if cell["part"] in ("mu", "span"):
         return []
     try:
-        fit = learn_experts_spectral(X, y, cell["k"], rng, cell["link"], kind=kind)
+        fit = learn_experts_spectral(X, y, cell["k"], rng, link=cell["link"], transforms=kind)
     except ValueError:  # the link has no transform of order 3
         return []
     return [errors(fit.experts, model) | {"loss": fit.loss}]
@@ -137,8 +141,8 @@ def _sgd(cell, model, X, y, kind, rng):
     if cell["part"] != "methods" or cell["n"] > MOST_SPHERE:
         return []
     batches = shuffled_batches(X, y, rng)
-    settings = dict(n_init=SGD_STARTS, n_epochs=_epochs(cell["n"], SGD_STEPS), kind=kind)
-    fit = learn_experts_sgd(batches, cell["k"], rng, cell["link"], mu=MU, **settings)
+    options = dict(n_init=SGD_STARTS, n_epochs=_epochs(cell["n"], SGD_STEPS), transforms=kind)
+    fit = learn_experts_sgd(batches, cell["k"], rng, link=cell["link"], mu=MU, **options)
     return [{"mu": MU} | errors(fit.experts, model) | {"loss": fit.loss}]
 
 
@@ -149,74 +153,39 @@ def _on_the_sphere(cell):
 def _sphere_sgd(cell, model, X, y, kind, rng):
     if not _on_the_sphere(cell):
         return []
-    transforms = label_transforms(cell["link"], cell["noise"], kind, dimension=cell["k"])
+    transforms = label_transforms(cell["link"], cell["noise"], kind=kind, dimension=cell["k"])
     batches, runs = shuffled_batches(X, y, rng), []
     n_epochs = _epochs(cell["n"], SPHERE_STEPS)
     for _ in range(SGD_STARTS):
         stream = (batch for _ in range(n_epochs) for batch in batches())
         V = random_unit_rows(cell["k"], rng, cell["d"])
-        runs.append(l4_sgd(stream, V, transforms, MU_SPHERE, SPHERE_STEP))
-    losses = [history[-1] for _, history in runs]
-    best = runs[np.argmin(losses)][0]
-    return [{"mu": MU_SPHERE} | errors(best, model) | {"loss": min(losses)}]
+        runs.append(l4_sgd(stream, V, transforms, MU_SPHERE, step=SPHERE_STEP))
+    best, loss = _best(runs)
+    return [{"mu": MU_SPHERE} | errors(best, model) | {"loss": loss}]
 
 
 def _sphere(cell, model, X, y, kind, rng):
     if not _on_the_sphere(cell):
         return []
-    transforms = label_transforms(cell["link"], cell["noise"], kind, dimension=cell["k"])
+    transforms = label_transforms(cell["link"], cell["noise"], kind=kind, dimension=cell["k"])
     T = fourth_moment(X, transforms.q4(y) / transforms.c4)
     rows = []
     also = kind == "polynomial" and cell["n"] == MOST_SPHERE
     for mu in (MU_SPHERE, MU) if also else (MU_SPHERE,):
         starts = [random_unit_rows(cell["k"], rng, cell["d"]) for _ in range(STARTS)]
         runs = [minimize_l4_lbfgs(T, V, mu) for V in starts]
-        losses = [history[-1] for _, history in runs]
-        best = runs[np.argmin(losses)][0]
+        best, loss = _best(runs)
         near = minimize_l4_lbfgs(T, model.experts.copy(), mu)[0]
         rows.append(
             {"mu": mu}
             | errors(best, model)
             | {
-                "loss": min(losses),
+                "loss": loss,
                 "hits": np.mean([regressor_error(V, near) < 1e-4 for V, _ in runs]),
                 "near": errors(near, model)["rms_angle"],
             }
         )
     return rows
-
-
-def fourth_moment(X, q, block=16_384):
-    r"""The tensor :math:`\hat E[(q - \bar q)\, S_4(x)]` in all d dimensions.
-
-    The weighted sum of products of pairs is a difference of two Gram matrices, one of the samples
-    with a positive weight and one of those with a negative: a quarter of what
-    :class:`moelib.Moments` spends.
-
-    Parameters
-    ----------
-    X : (n, d) array
-        Inputs.
-    q : (n,) array
-        Transformed labels.
-    block : int
-        Number of rows of X to treat at once.
-
-    Returns
-    -------
-    (d, d, d, d) array
-    """
-    n, d = X.shape
-    q = (q - q.mean()) / n
-    first, second = np.triu_indices(d)
-    sums = np.zeros((len(first), len(first)))
-    for start in range(0, n, block):
-        for sign in (1.0, -1.0):
-            rows = np.flatnonzero(sign * q[start : start + block] > 0) + start
-            root = np.sqrt(np.abs(q[rows]))[:, None]
-            pairs = (X[rows][:, first] * root) * X[rows][:, second]
-            sums += sign * (pairs.T @ pairs)
-    return score4_sum(sums, (X * q[:, None]).T @ X, 0.0)
 
 
 def _refined(cell, model, X, y, kind, rng):
@@ -250,4 +219,5 @@ EXPERTS = Experiment(
     ),
     grid=make_grid(),
     run=run_cell,
+    keys=("data", "method", "mu"),
 )

@@ -1,14 +1,15 @@
 """The map of failure: every method on the same data, over designs from easy to hard.
 
-A cell is one design. It has ``DATA_SETS`` data sets, and on each every method runs from
-``STARTS`` random starts, one at a time: the best of several is computed from these afterwards.
+A cell is one design. On each of its data sets every method runs from several random starts, one at
+a time: the best of several is computed from these afterwards.
 """
 
 import time
 
 import numpy as np
 
-from moelib.experiments.experiment import Experiment, quiet_fit
+from moelib.experiments.experiment import Experiment
+from moelib.experiments.fits import quiet_fit
 from moelib.metrics import gate_error, match_experts, regressor_error
 from moelib.model import GatedModel
 
@@ -65,7 +66,7 @@ def design(cell):
     return GatedModel(experts, gates, cell["noise"], cell["link"])
 
 
-def run_cell(cell, seed):
+def run_cell(cell, seed, *, data_sets=DATA_SETS, starts=STARTS, methods=METHODS):
     """All fits of a cell.
 
     Parameters
@@ -74,6 +75,10 @@ def run_cell(cell, seed):
         A design of the grid.
     seed : numpy.random.SeedSequence
         Spawned for data sets, and for starts below them.
+    data_sets, starts : int
+        How many data sets, and starts on each.
+    methods : iterable of str
+        Names of methods.
 
     Returns
     -------
@@ -82,10 +87,10 @@ def run_cell(cell, seed):
     """
     model = design(cell)
     rows = []
-    for data, data_seed in enumerate(seed.spawn(DATA_SETS)):
-        sample_seed, *start_seeds = data_seed.spawn(1 + STARTS)
+    for data, data_seed in enumerate(seed.spawn(data_sets)):
+        sample_seed, *start_seeds = data_seed.spawn(1 + starts)
         X, y = model.sample(cell["n"], np.random.default_rng(sample_seed))
-        for method in METHODS:
+        for method in methods:
             for start, start_seed in enumerate(start_seeds):
                 rows.append(
                     {"data": data, "method": method, "start": start}
@@ -95,7 +100,10 @@ def run_cell(cell, seed):
 
 
 def run_fit(model, X, y, method, rng):
-    """One fit from one start, as a row: errors, the method's objective, iterations, seconds."""
+    """One fit from one start, as a row: errors, the method's objective, iterations, seconds.
+
+    The objective is what the last stage of the method raises, per sample; larger is better.
+    """
     begin = time.perf_counter()
     try:
         fit = quiet_fit(model, X, y, METHODS[method], rng)
@@ -126,4 +134,5 @@ FAILURE_MAP = Experiment(
     ),
     grid=make_grid(),
     run=run_cell,
+    keys=("data", "method", "start"),
 )

@@ -12,6 +12,7 @@ import warnings
 
 import numpy as np
 
+from moelib.data.batches import drawn_batches
 from moelib.experiments.experiment import Experiment
 from moelib.experts.learn import learn_experts_from_batches
 from moelib.gates.learn import learn_gates
@@ -43,52 +44,44 @@ def make_grid():
     return cells
 
 
-def stream(model, n, data):
-    """A callable that yields the batches of a data set, the same ones every time it is called."""
-    seeds = np.random.SeedSequence([DATA_SEED, data]).spawn(n // BATCH)
-
-    def batches():
-        return (model.sample(BATCH, np.random.default_rng(seed)) for seed in seeds)
-
-    return batches
-
-
-def run_cell(cell, seed):
+def run_cell(cell, seed, *, em_iterations=EM_ITERATIONS):
     """A row for every stage of the two losses, or one for EM.
 
     Columns: ``e_reg``, ``e_gate``, ``noise``, ``log_density`` per sample of the subsample,
     ``iterations``, ``converged``, ``peak_gb``: the most memory that the process has held.
     """
     model = standard_model(cell["d"], cell["k"], noise=0.05)
-    batches, rng = stream(model, cell["n"], cell["data"]), np.random.default_rng(seed)
-    subsample = next(batches())
+    data_seed = np.random.SeedSequence([DATA_SEED, cell["data"]])
+    batches = drawn_batches(model, cell["n"], data_seed, size=BATCH)
+    subsample, rng = next(iter(batches())), np.random.default_rng(seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # stops are in the rows
-        run = _two_loss if cell["part"] == "two-loss" else _em
-        return list(run(cell, model, batches, subsample, rng))
+        if cell["part"] == "two-loss":
+            return list(_two_loss(cell, model, batches, subsample, rng))
+        return [_em(cell, model, subsample, rng, em_iterations)]
 
 
 def _two_loss(cell, model, batches, subsample, rng):
     X, y = subsample
     begin = time.process_time()
-    found = learn_experts_from_batches(batches, cell["k"], rng, n_init=L4_STARTS, kind=cell["kind"])
+    options = dict(n_init=L4_STARTS, transforms=cell["kind"])
+    found = learn_experts_from_batches(batches, cell["k"], rng, **options)
     blank = GatedModel(found.experts, np.zeros((cell["k"] - 1, cell["d"])), np.std(y))
     yield _row("l4", model, blank, X, y, len(found.history) - 1, True, begin)
     begin = time.process_time()
     gates = learn_gates(X, y, found.experts)
-    start = GatedModel(found.experts, gates.gates, gates.noise)
-    yield _row("gates", model, start, X, y, len(gates.history) - 1, gates.converged, begin)
+    yield _row("gates", model, gates.model, X, y, len(gates.history) - 1, gates.converged, begin)
     begin = time.process_time()
-    fit = maximum_likelihood(X, y, start)
+    fit = maximum_likelihood(X, y, gates.model)
     yield _row("refined", model, fit.model, X, y, len(fit.history) - 1, fit.converged, begin)
 
 
-def _em(cell, model, batches, subsample, rng):
+def _em(cell, model, subsample, rng, max_iter):
     X, y = subsample
     begin = time.process_time()
     start = random_start(X, y, cell["k"], rng)
-    fit = expectation_maximization(X, y, start, max_iter=EM_ITERATIONS, tol=EM_TOLERANCE)
-    yield _row("em", model, fit.model, X, y, len(fit.history) - 1, fit.converged, begin)
+    fit = expectation_maximization(X, y, start, max_iter=max_iter, tol=EM_TOLERANCE)
+    return _row("em", model, fit.model, X, y, len(fit.history) - 1, fit.converged, begin)
 
 
 def _row(method, truth, model, X, y, iterations, converged, begin):
@@ -115,4 +108,5 @@ MANY_EXPERTS = Experiment(
     ),
     grid=make_grid(),
     run=run_cell,
+    keys=("method",),
 )

@@ -1,7 +1,7 @@
 """The race: every method of the library on the same data, from the same number of starts.
 
-A cell is one design. On each of its data sets every method runs from ``STARTS`` random starts, one
-at a time; processor seconds go to the file of seconds. What a method reaches with equal starts, or
+A cell is one design. On each of its data sets every method runs from several random starts, one at
+a time; processor seconds go to the file of seconds. What a method reaches with equal starts, or
 within a budget of seconds, is computed from these rows afterwards.
 """
 
@@ -9,7 +9,8 @@ import time
 
 import numpy as np
 
-from moelib.experiments.experiment import Experiment, quiet_fit
+from moelib.experiments.experiment import Experiment
+from moelib.experiments.fits import quiet_fit
 from moelib.metrics import gate_error, match_experts, regressor_error
 from moelib.model import standard_model
 
@@ -49,23 +50,23 @@ def make_grid():
 def sample(cell, rng):
     """A model, and n samples whose inputs have correlation ``rho`` with each other."""
     k, d = cell["k"], cell["d"]
-    model = standard_model(d, k, cell["noise"], cell["gate_norm"], cell["link"])
+    model = standard_model(d, k, cell["noise"], gate_norm=cell["gate_norm"], link=cell["link"])
     root = np.linalg.cholesky((1 - cell["rho"]) * np.eye(d) + cell["rho"])
     X = rng.standard_normal((cell["n"], d)) @ root.T
     return model, X, model.sample_labels(X, rng)[0]
 
 
-def run_cell(cell, seed):
+def run_cell(cell, seed, *, data_sets=DATA_SETS, starts=STARTS, methods=METHODS):
     """A row for every data set, method and start.
 
     Columns: ``e_reg``, ``e_gate``; ``objective``, what the method itself optimises and judges its
     starts by, larger is better; ``log_density`` per sample; ``converged``.
     """
     rows = []
-    for data, data_seed in enumerate(seed.spawn(DATA_SETS)):
-        sample_seed, *start_seeds = data_seed.spawn(1 + STARTS)
+    for data, data_seed in enumerate(seed.spawn(data_sets)):
+        sample_seed, *start_seeds = data_seed.spawn(1 + starts)
         model, X, y = sample(cell, np.random.default_rng(sample_seed))
-        for method in METHODS:
+        for method in methods:
             for start, start_seed in enumerate(start_seeds):
                 rng = np.random.default_rng(start_seed)
                 fit, seconds = fit_once(model, X, y, method, rng)
@@ -79,7 +80,7 @@ def run_cell(cell, seed):
                         "start": start,
                         "e_reg": regressor_error(fit.experts_, model.experts),
                         "e_gate": gate_error(fit.gates_, model.gates, order),
-                        "objective": -fit.history_[method][-1] if blind else log_density,
+                        "objective": fit.history_[method][-1] if blind else log_density,
                         "log_density": log_density,
                         "converged": fit.converged_,
                         "seconds": seconds,
@@ -103,4 +104,5 @@ RACE = Experiment(
     ),
     grid=make_grid(),
     run=run_cell,
+    keys=("data", "method", "start"),
 )

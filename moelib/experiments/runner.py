@@ -2,11 +2,13 @@
 
 Every cell of a grid has its own seed, so cells can run in any order and in any number of
 processes; each is written as soon as it is finished, so a run that was cut short goes on where it
-stopped; and the file comes out the same, byte for byte, either way. Seconds and memory, which no
-run repeats, go to a file of their own.
+stopped; and the file comes out the same, byte for byte, either way. Finished cells bear the hash of
+the code that made them, so a run never goes on with those of another program. Seconds and memory,
+which no run repeats, go to a file of their own.
 """
 
 import argparse
+import inspect
 import os
 import sys
 from contextlib import contextmanager
@@ -15,21 +17,23 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed, parallel_config
-from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from moelib.experiments.census import CENSUS
 from moelib.experiments.coverage import COVERAGE
 from moelib.experiments.efficiency import EFFICIENCY
+from moelib.experiments.experiment import Experiment, cell_name
 from moelib.experiments.experts import EXPERTS
 from moelib.experiments.failure_map import FAILURE_MAP
 from moelib.experiments.many_experts import MANY_EXPERTS
+from moelib.experiments.provenance import NOT_RECORDED, code_hash, recorded_code
 from moelib.experiments.race import RACE
 from moelib.experiments.samples import SAMPLES
+from moelib.experiments.tables import BOOK, DIGITS, UNREPEATABLE, find_table
 from moelib.experiments.tails import TAILS
+from moelib.validation import warn
 
 EXPERIMENTS = {
     experiment.name: experiment
@@ -45,70 +49,52 @@ EXPERIMENTS = {
         EFFICIENCY,
     ]
 }
-STORED = Path("book/data")
 PACKAGES = ["numpy", "scipy", "scikit-learn", "torch"]
-UNREPEATABLE = ["seconds", "peak_gb"]  # columns that differ from run to run
+
+
+def code_of(experiment):
+    """Hash of the module of an experiment and of all that it imports from the library."""
+    return code_hash(Path(inspect.getfile(experiment.run)).read_text())
 
 
 @dataclass(frozen=True)
 class Job:
-    """One cell of an experiment, with its place in the grid, from which its seed comes."""
+    """One cell of an experiment, to be computed by the code with one hash, and its file."""
 
-    experiment: str
+    experiment: Experiment
     index: int
     seed: int
-    folder: Path
+    code: str
+    path: Path
 
     def run(self):
-        """Compute the cell unless its file is there; write it under its final name at once."""
-        path = self.folder / f"{self.index:04d}.csv"
-        if not path.exists():
-            table = self.compute()
-            unfinished = path.with_suffix(f".{os.getpid()}.part")
-            table.to_csv(unfinished, index=False, float_format="%.6g")
-            os.replace(unfinished, path)
-        return path
+        """Compute the cell unless its file is there; write it under its final name at once.
 
-    def compute(self):
-        """The rows of the cell. One thread: sums are then taken in one order only."""
-        experiment = EXPERIMENTS[self.experiment]
-        cell = experiment.grid[self.index]
-        seed = np.random.SeedSequence(self.seed).spawn(len(experiment.grid))[self.index]
-        with threadpool_limits(1):
-            rows = experiment.run(cell, seed)
-        return pd.DataFrame([{"cell": cell_name(cell)} | row for row in rows])
-
-
-def cell_name(cell):
-    """The name of a cell: its settings, for example ``k=3,d=10,n=4000``."""
-    return ",".join(f"{key}={value}" for key, value in cell.items())
+        Raises
+        ------
+        RuntimeError
+            When the code here is not the code of the run.
+        """
+        if self.path.exists():
+            return
+        table = self.experiment.rows(self.index, self.seed)
+        if code_of(self.experiment) != self.code:
+            raise RuntimeError(
+                f"the code of {self.experiment.name} is not what it was when the run began: start "
+                "it again; cells that are finished wait for their own code"
+            )
+        unfinished = self.path.with_suffix(f".{os.getpid()}.part")
+        table.to_csv(unfinished, index=False, float_format=DIGITS)
+        os.replace(unfinished, self.path)
 
 
-def find_cells(experiment, text):
-    """Places in the grid of the cells that have all the settings in ``text``.
-
-    Raises
-    ------
-    ValueError
-        When no cell matches.
-    """
-    wanted = set(text.split(","))
-    found = [
-        i for i, cell in enumerate(experiment.grid) if wanted <= set(cell_name(cell).split(","))
-    ]
-    if not found:
-        example = cell_name(experiment.grid[0])
-        raise ValueError(f"no cell of {experiment.name} has {text!r}; a cell reads {example!r}")
-    return found
-
-
-def run_experiment(name, folder, seed=0, jobs=2, cells=None, dask=None, today=None):
+def run_experiment(experiment, folder, seed=0, *, jobs=2, cells=None, dask=None, today=None):
     """Run an experiment, or go on with it, and write its files.
 
     Parameters
     ----------
-    name : str
-        One of ``EXPERIMENTS``.
+    experiment : Experiment
+        Which experiment, for example ``EXPERIMENTS["race"]``.
     folder : path
         Where ``NAME.csv`` and ``NAME-seconds.csv`` go; finished cells wait in ``NAME.cells`` until
         all are there.
@@ -116,103 +102,124 @@ def run_experiment(name, folder, seed=0, jobs=2, cells=None, dask=None, today=No
         Seed of the run.
     jobs : int
         Number of processes.
-    cells : list of int
-        Places in the grid; all if not given.
+    cells : list of int, optional
+        Places in the grid. Default: all.
     dask : str, optional
         Address of a Dask scheduler; its workers, which must see the same folder, then run the
         cells.
     today : str, optional
-        Date for the header; today's if not given.
+        Date for the header. Default: today's.
 
     Returns
     -------
     Path
         Where the table is.
+
+    Raises
+    ------
+    RuntimeError
+        When the code changes while it runs, or differs between the workers.
+
+    Warns
+    -----
+    UserWarning
+        When cells wait that other code has made; they are left as they are.
     """
-    experiment = EXPERIMENTS[name]
-    folder = Path(folder)
-    waiting = folder / f"{name}.cells" / f"seed-{seed}"
+    folder, name, code = Path(folder), experiment.name, code_of(experiment)
+    waiting = folder / f"{name}.cells" / f"seed-{seed}-{code}"
     waiting.mkdir(parents=True, exist_ok=True)
+    if others := sorted(p.name for p in waiting.parent.iterdir() if not p.name.endswith(code)):
+        warn(
+            f"{waiting.parent} has cells of other code, which are not used: {', '.join(others)}. "
+            "Delete them unless you go back to that code",
+            UserWarning,
+        )
     chosen = range(len(experiment.grid)) if cells is None else cells
-    work = [Job(name, i, seed, waiting) for i in chosen]
+    work = [Job(experiment, i, seed, code, waiting / f"{i:04d}.csv") for i in chosen]
     with _workers(jobs, dask):
         results = Parallel(return_as="generator_unordered")(delayed(job.run)() for job in work)
         for _ in tqdm(results, total=len(work), desc=name, unit="cell"):
             pass
-    table = pd.concat([pd.read_csv(job.run()) for job in work], ignore_index=True)
-    path = folder / f"{name}.csv"
+    table = pd.concat([pd.read_csv(job.path) for job in work], ignore_index=True)
+    path, header = folder / f"{name}.csv", _header(experiment, seed, code, today)
     costs = [column for column in UNREPEATABLE if column in table]
-    _write(table.drop(columns=costs), path, experiment, seed, today)
+    _write(table.drop(columns=costs), path, header)
     by = ["cell", "method"]
     seconds = table.groupby(by, sort=False)[costs].mean().reset_index()
-    _write(seconds, folder / f"{name}-seconds.csv", experiment, seed, today)
+    _write(seconds, folder / f"{name}-seconds.csv", header)
     for job in work:
-        job.run().unlink()
+        job.path.unlink()
     if not any(waiting.iterdir()):
         waiting.rmdir()
     return path
 
 
-def read_table(name, folder=STORED):
-    """Read a stored experiment, with a column for each setting of its cells.
+def provenance_of(experiment):
+    """One line on whether the stored table of an experiment was made by the present code."""
+    try:
+        recorded = recorded_code(find_table(experiment.name))
+    except FileNotFoundError:
+        return "not stored"
+    now = code_of(experiment)
+    if recorded == NOT_RECORDED:
+        return f"made before its code was recorded; the code is now {now}"
+    if recorded == now:
+        return f"made by the present code, {now}"
+    return f"made by other code, {recorded}; the code is now {now}"
+
+
+def main(arguments=None, experiments=EXPERIMENTS):
+    """The command line.
 
     Parameters
     ----------
-    name : str
-        Name of the experiment.
-    folder : path
-        Where its table is.
-
-    Returns
-    -------
-    pandas.DataFrame
+    arguments : list of str, optional
+        Default: those that Python was called with.
+    experiments : dict
+        The experiments to choose from, by name.
     """
-    table = pd.read_csv(Path(folder) / f"{name}.csv", comment="#")
-    cells = table["cell"].unique()
-    settings = [dict(part.split("=") for part in cell.split(",")) for cell in cells]
-    columns = pd.DataFrame(settings, index=pd.Index(cells, name="cell"))
-    for column in columns:
-        try:
-            columns[column] = pd.to_numeric(columns[column])
-        except ValueError:
-            continue
-    return columns.reset_index().merge(table, on="cell", how="right", validate="one_to_many")
-
-
-def main(arguments=None):
-    """The command line."""
     parser = argparse.ArgumentParser(prog="python -m moelib.experiments", description=__doc__)
-    parser.add_argument("name", nargs="?", choices=list(EXPERIMENTS), help="experiment to run")
+    parser.add_argument("name", nargs="?", choices=list(experiments), help="experiment to run")
     parser.add_argument("--list", action="store_true", help="list the experiments and stop")
+    parser.add_argument(
+        "--check", action="store_true", help="say which tables the present code has made and stop"
+    )
     parser.add_argument("--dry-run", action="store_true", help="list the cells and stop")
     parser.add_argument("--cell", help="run and print one cell, given by its settings: k=3,n=4000")
-    parser.add_argument("--to", type=Path, default=STORED, help="folder of the files")
+    home = BOOK if BOOK.is_dir() else Path("data")
+    parser.add_argument("--to", type=Path, default=home, help=f"folder of the files ({home})")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--dask", metavar="ADDRESS", help="run on this Dask scheduler")
     options = parser.parse_args(arguments)
-    if options.list:
-        for experiment in EXPERIMENTS.values():
-            print(f"{experiment.name:<16}{len(experiment.grid)} cells. {experiment.description}")
-        return
-    if options.name is None:
+    if options.list or options.check:
+        for name, experiment in experiments.items():
+            about = f"{len(experiment.grid)} cells. {experiment.description}"
+            print(f"{name:<16}{provenance_of(experiment) if options.check else about}")
+    elif options.name is None:
         parser.error("name an experiment, or use --list")
-    experiment = EXPERIMENTS[options.name]
-    try:
-        chosen = find_cells(experiment, options.cell) if options.cell else None
-    except ValueError as error:
-        parser.error(str(error))
+    else:
+        experiment = experiments[options.name]
+        try:
+            chosen = experiment.find(options.cell) if options.cell else None
+        except ValueError as error:
+            parser.error(str(error))
+        _obey(options, experiment, chosen)
+
+
+def _obey(options, experiment, chosen):
+    """List, print or run the cells of an experiment."""
     if options.dry_run:
         for index in range(len(experiment.grid)) if chosen is None else chosen:
             print(f"{index:4d}  {cell_name(experiment.grid[index])}")
     elif chosen is not None:
         for index in chosen:
-            table = Job(options.name, index, options.seed, Path()).compute()
+            table = experiment.rows(index, options.seed)
             print(cell_name(experiment.grid[index]))
             print(table.drop(columns="cell").to_string(index=False, float_format="%.4g"))
     else:
         path = run_experiment(
-            options.name, options.to, options.seed, options.jobs, dask=options.dask
+            experiment, options.to, options.seed, jobs=options.jobs, dask=options.dask
         )
         print(f"wrote {path}")
 
@@ -232,17 +239,22 @@ def _workers(jobs, dask):
         yield
 
 
-def _write(table, path, experiment, seed, today):
-    """Write a table with its provenance above it."""
+def _header(experiment, seed, code, today):
+    """Where a table comes from, in lines."""
     today = today or datetime.now(UTC).date().isoformat()
     packages = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
-    header = [
-        f"{experiment.description}",
+    return [
+        experiment.description,
         f"Made by: python -m moelib.experiments {experiment.name} --seed {seed}",
         f"Date {today}; moelib {version('moelib')}, Python {sys.version.split()[0]}, {packages}",
+        f"Code: {code}",
     ]
+
+
+def _write(table, path, header):
+    """Write a table with its header above it."""
     unfinished = path.with_suffix(".part")
     with open(unfinished, "w") as file:
         file.writelines(f"# {line}\n" for line in header)
-        table.to_csv(file, index=False, float_format="%.6g")
+        table.to_csv(file, index=False, float_format=DIGITS)
     os.replace(unfinished, path)

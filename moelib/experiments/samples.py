@@ -11,13 +11,14 @@ import warnings
 
 import numpy as np
 
+from moelib.data.batches import drawn_batches
 from moelib.experiments.experiment import Experiment
-from moelib.experiments.experts import errors, fourth_moment
-from moelib.experts.l4 import minimize_l4_lbfgs, random_unit_rows
+from moelib.experts.l4 import best_of_starts, random_unit_rows
 from moelib.experts.learn import learn_experts_from_batches
+from moelib.experts.moments import fourth_moment
 from moelib.experts.transforms import label_transforms
 from moelib.gates.learn import learn_gates
-from moelib.metrics import match_experts
+from moelib.metrics import expert_angles, matched
 from moelib.model import standard_model
 
 BATCH = 20_000
@@ -49,21 +50,7 @@ def make_grid():
     return cells
 
 
-def stream(model, n, seed):
-    """A callable that yields the batches of a data set, the same ones every time it is called."""
-    seeds = seed.spawn(-(-n // BATCH))
-    sizes = [min(BATCH, n - i * BATCH) for i in range(len(seeds))]
-
-    def batches():
-        return (
-            model.sample(size, np.random.default_rng(one))
-            for size, one in zip(sizes, seeds, strict=True)
-        )
-
-    return batches
-
-
-def run_cell(cell, seed):
+def run_cell(cell, seed, *, data_sets=None):
     """A row for every data set and method.
 
     Columns: ``angle`` and ``rms_angle``, largest and root mean square over the experts, in radians;
@@ -71,9 +58,10 @@ def run_cell(cell, seed):
     """
     rows = []
     model = standard_model(cell["d"], cell["k"], cell["noise"])
-    for data, data_seed in enumerate(seed.spawn(DATA_SETS[cell["part"]])):
+    data_sets = DATA_SETS[cell["part"]] if data_sets is None else data_sets
+    for data, data_seed in enumerate(seed.spawn(data_sets)):
         sample_seed, *seeds = data_seed.spawn(1 + 2 * len(KINDS))
-        batches = stream(model, cell["n"], sample_seed)
+        batches = drawn_batches(model, cell["n"], sample_seed, size=BATCH)
         for kind in KINDS:
             for method in (_reduced, _sphere):
                 rng = np.random.default_rng(seeds.pop())
@@ -88,11 +76,12 @@ def run_cell(cell, seed):
 
 
 def _reduced(cell, model, batches, kind, rng):
-    fit = learn_experts_from_batches(batches, cell["k"], rng, mu=MU, n_init=STARTS, kind=kind)
+    options = dict(mu=MU, n_init=STARTS, transforms=kind)
+    fit = learn_experts_from_batches(batches, cell["k"], rng, **options)
     row = {"method": f"reduced, {kind}"} | _angles(fit.experts, model)
     if cell["part"] == "gates":
         X, y = (np.concatenate(parts) for parts in zip(*batches(), strict=True))
-        gates = learn_gates(X, y, fit.experts).gates
+        gates = learn_gates(X, y, fit.experts).model.gates
         row["gate_distance"] = gate_distance(fit.experts, gates, model)
     return row
 
@@ -100,25 +89,21 @@ def _reduced(cell, model, batches, kind, rng):
 def _sphere(cell, model, batches, kind, rng):
     if cell["part"] != "d" or cell["d"] > MOST_SPHERE:
         return None
-    transforms = label_transforms("identity", cell["noise"], kind, dimension=cell["k"])
+    transforms = label_transforms("identity", cell["noise"], kind=kind, dimension=cell["k"])
     X, y = (np.concatenate(parts) for parts in zip(*batches(), strict=True))
     T = fourth_moment(X, transforms.q4(y) / transforms.c4)
     starts = [random_unit_rows(cell["k"], rng, cell["d"]) for _ in range(STARTS)]
-    runs = [minimize_l4_lbfgs(T, V, MU_SPHERE) for V in starts]
-    best = min(runs, key=lambda run: run[1][-1])[0]
-    return {"method": f"sphere, {kind}"} | _angles(best, model)
+    return {"method": f"sphere, {kind}"} | _angles(best_of_starts(T, starts, MU_SPHERE)[0], model)
 
 
 def _angles(A, model):
-    found = errors(A, model)
-    return {name: found[name] for name in ("angle", "rms_angle")}
+    angles = expert_angles(A, model.experts)
+    return {"angle": angles.max(), "rms_angle": np.sqrt(np.mean(angles**2))}
 
 
 def gate_distance(A, W, model):
     """Length of the error of the gates, after the order that matches the experts."""
-    order, _ = match_experts(A, model.experts)
-    gates = np.vstack([W, np.zeros(model.n_features)])[order]
-    return float(np.linalg.norm((gates - gates[-1])[:-1] - model.gates))
+    return float(np.linalg.norm(matched(A, W, model)[1] - model.gates))
 
 
 SAMPLES = Experiment(

@@ -13,6 +13,7 @@ from math import factorial
 import numpy as np
 
 from moelib.hermite import hermite
+from moelib.quadrature import mean_over_noise
 
 
 def hermite_exponents(r, degree):
@@ -96,3 +97,55 @@ def regression_moment(gram, products, r, order):
     counts = (index[:, :, None] == np.arange(r)).sum(axis=1)
     entries = [place[tuple(row)] for row in counts]
     return (coefficients * scale)[entries].reshape((r,) * order)
+
+
+def entry_variances(transform, order, *, shares, noise=0.0, nodes=40):
+    r"""What n times the variance of an entry of a moment tends to, without and with control.
+
+    Experts are orthonormal, gates orthogonal to them and the link the identity; the entry is
+    :math:`\hat E[Q S_m][a_1, \dots, a_1] / c_m`. With the regression of Q on all products of degree
+    at most m, of residual :math:`\varepsilon`, the variances of one sample's terms are those of
+    :math:`Q\, He_m(z_1) / c_m` and of :math:`\varepsilon\, He_m(z_1) / c_m`.
+
+    Parameters
+    ----------
+    transform : callable
+        The transform Q; maps labels (q,) to values (q,), elementwise.
+    order : int
+        Its order m.
+    shares : (k,) array
+        Shares of the experts, the one of the entry first.
+    noise : float
+        Noise of the labels.
+    nodes : int
+        Nodes of the Gauss-Hermite rule in each of the k coordinates.
+
+    Returns
+    -------
+    plain, control : float
+        To first order in 1/n.
+
+    Notes
+    -----
+    Costs ``nodes`` to the power k. Taught in: :ref:`ch-heavy-tails`.
+
+    Examples
+    --------
+    >>> entry_variances(lambda y: y**2 - 1, 2, shares=np.array([0.5, 0.5]))  # 15/2 + 1/4
+    (7.75, 4.0)
+    """
+    k = len(shares)
+    t, weight = np.polynomial.hermite_e.hermegauss(nodes)
+    z, mass = _product(t, k), np.prod(_product(weight / weight.sum(), k), axis=1)
+    powers = (mean_over_noise(transform, t, noise, power=p) for p in (1, 2))
+    mean, square = (_product(given, k) @ shares for given in powers)  # of Q, given z
+    features, h = hermite_features(z, order), hermite(order, z[:, 0])
+    fit, c = features @ (features.T @ (mass * mean)), mass @ (h * mean) / shares[0]
+    residual = square - 2 * mean * fit + fit**2
+    plain = mass @ (h**2 * square) / c**2 - shares[0] ** 2
+    return float(plain), float(mass @ (h**2 * residual) / c**2)
+
+
+def _product(values, k):
+    """Every choice of k of the values, one a row: (q^k, k)."""
+    return np.stack(np.meshgrid(*[values] * k, indexing="ij"), axis=-1).reshape(-1, k)

@@ -45,7 +45,7 @@ class CriticalPoint:
     count: int
 
 
-def classify(eigenvalues, tol=ZERO):
+def classify(eigenvalues, *, tol=ZERO):
     """Kinds of critical points from the eigenvalues of their Hessians.
 
     Parameters
@@ -71,7 +71,7 @@ def classify(eigenvalues, tol=ZERO):
     return np.array(POINT_KINDS)[np.where(low > zero, 0, np.where(low < -zero, 1, 2))]
 
 
-def find_critical_points(T, V, mu, max_iter=200, tol=1e-9):
+def find_critical_points(T, V, mu, *, max_iter=200, tol=1e-9):
     r"""Lower the length of the gradient from many starts at once; saddles attract like minima.
 
     Levenberg-Marquardt steps on :math:`|g|^2`: :math:`(H^2 + d I)\, x = -H g`, where the damping d
@@ -119,7 +119,7 @@ def find_critical_points(T, V, mu, max_iter=200, tol=1e-9):
     return V[np.linalg.norm(g, axis=1) < tol * size]
 
 
-def merge(V, tol=1e-5):
+def merge(V, *, tol=1e-5):
     """Label configurations so that equal labels mean equal up to the order and signs of rows.
 
     Rows are compared through the absolute values of their products with fixed random directions,
@@ -153,7 +153,7 @@ def merge(V, tol=1e-5):
     return connected_components(close, directed=False)[1]
 
 
-def census(T, mu, rng, n_starts=500, k=None):
+def census(T, mu, rng, *, n_init=500, n_experts=None):
     """Critical points of L4 that random starts lead to, each once, lowest first.
 
     One start in five is a descent by L-BFGS, so that the minima are well covered; the others lower
@@ -167,9 +167,9 @@ def census(T, mu, rng, n_starts=500, k=None):
         Weight of the diagonal term of L4.
     rng : numpy.random.Generator
         Source of randomness.
-    n_starts : int
+    n_init : int
         Number of random starts.
-    k : int, optional
+    n_experts : int, optional
         Number of rows; r if not given.
 
     Returns
@@ -179,7 +179,7 @@ def census(T, mu, rng, n_starts=500, k=None):
     Examples
     --------
     >>> T = np.zeros((2, 2, 2, 2)); T[0, 0, 0, 0], T[1, 1, 1, 1] = 3.0, 2.0
-    >>> for p in census(T, 0.5, np.random.default_rng(0), n_starts=200):
+    >>> for p in census(T, 0.5, np.random.default_rng(0), n_init=200):
     ...     print(f"{p.value:5.2f}  {p.kind}, index {p.index}")
     -2.50  strict minimum, index 0
      1.20  strict saddle, index 1
@@ -188,8 +188,9 @@ def census(T, mu, rng, n_starts=500, k=None):
      2.00  strict saddle, index 2
      3.00  strict saddle, index 2
     """
-    r, n_descents = len(T), n_starts // 5
-    starts = np.array([random_unit_rows(r if k is None else k, rng, r) for _ in range(n_starts)])
+    r, n_descents = len(T), n_init // 5
+    k = r if n_experts is None else n_experts
+    starts = np.array([random_unit_rows(k, rng, r) for _ in range(n_init)])
     starts[:n_descents] = [minimize_l4_lbfgs(T, V, mu)[0] for V in starts[:n_descents]]
     V = find_critical_points(T, starts, mu)
     values, _, H = derivatives(T, V, mu)
@@ -241,7 +242,7 @@ def torus(angles):
     return np.stack([np.cos(radians), np.sin(radians)], axis=-1)
 
 
-def basins(T, mu, angles, step=0.05, n_steps=200):
+def basins(T, mu, angles, *, step=0.05, n_steps=200):
     """Where the gradient flow ends, for k = r = 2, from angles (..., 2) in degrees.
 
     Steps have the length ``step`` in radians, and shrink with the gradient near a critical point.

@@ -4,12 +4,10 @@ After the reduction r = k. On the spheres the empirical loss is bounded below, w
 all of R^{k x r}.
 """
 
-import warnings
-
 import numpy as np
 from scipy.optimize import minimize
 
-from moelib.validation import ConvergenceWarning
+from moelib.validation import ConvergenceWarning, as_choice, warn
 
 
 def random_unit_rows(k, rng, r=None):
@@ -138,7 +136,7 @@ def derivatives(T, V, mu, basis=None):
     return along.sum(axis=-1), gradient.reshape(*V.shape[:-2], -1), hessian
 
 
-def minimize_l4_gradient(T, V, mu=0.5, max_iter=2000, tol=1e-8):
+def minimize_l4_gradient(T, V, mu=0.5, *, max_iter=2000, tol=1e-8):
     r"""Minimise L4 over the product of unit spheres by gradient descent.
 
     Each step follows the gradient's tangential part and puts the rows back on their spheres; its
@@ -163,8 +161,8 @@ def minimize_l4_gradient(T, V, mu=0.5, max_iter=2000, tol=1e-8):
     -------
     V : (k, r) array
         The end, in unit rows.
-    history : list of float
-        The losses, never increasing.
+    losses : list of float
+        The loss at the start and after every step, never increasing.
 
     Warns
     -----
@@ -173,11 +171,11 @@ def minimize_l4_gradient(T, V, mu=0.5, max_iter=2000, tol=1e-8):
     """
     loss, gradient = tensor_l4(T, V, mu)
     tangent = _tangential(gradient, V)
-    history, step = [loss], 0.1 / max(np.abs(T).max(), np.finfo(float).tiny)
+    losses, step = [loss], 0.1 / max(np.abs(T).max(), np.finfo(float).tiny)
     for _ in range(max_iter):
         slope = np.sum(tangent**2)
         if np.sqrt(slope) < tol:
-            return V, history
+            return V, losses
         while True:
             candidate = V - step * tangent
             candidate /= np.linalg.norm(candidate, axis=1, keepdims=True)
@@ -188,18 +186,17 @@ def minimize_l4_gradient(T, V, mu=0.5, max_iter=2000, tol=1e-8):
                 break
             step /= 2
             if step * np.sqrt(slope) < 1e-15:  # no descent left at machine precision
-                return V, history
+                return V, losses
         V, loss, tangent, step = candidate, new_loss, new_tangent, 2 * step
-        history.append(loss)
-    warnings.warn(
+        losses.append(loss)
+    warn(
         f"gradient descent on L4 stopped after {max_iter} steps: raise max_iter",
         ConvergenceWarning,
-        stacklevel=2,
     )
-    return V, history
+    return V, losses
 
 
-def minimize_l4_lbfgs(T, V, mu=0.5, max_iter=500):
+def minimize_l4_lbfgs(T, V, mu=0.5, *, max_iter=500):
     """Minimise L4 over the product of unit spheres by L-BFGS on free rows u_i, v_i = u_i / |u_i|.
 
     The loss does not see the lengths |u_i|, so nothing holds them, while the curvature in u_i
@@ -219,7 +216,7 @@ def minimize_l4_lbfgs(T, V, mu=0.5, max_iter=500):
     max_iter : int
         Most steps.
     """
-    shape, history, steps = V.shape, [tensor_l4(T, V, mu)[0]], 0
+    shape, losses, steps = V.shape, [tensor_l4(T, V, mu)[0]], 0
 
     def loss_and_gradient(flat):
         U = flat.reshape(shape)
@@ -233,7 +230,7 @@ def minimize_l4_lbfgs(T, V, mu=0.5, max_iter=500):
         return lengths.max() > 4 or lengths.min() < 1 / 4
 
     def record(intermediate_result):
-        history.append(float(intermediate_result.fun))
+        losses.append(float(intermediate_result.fun))
         if is_stretched(intermediate_result.x):
             raise StopIteration
 
@@ -252,12 +249,44 @@ def minimize_l4_lbfgs(T, V, mu=0.5, max_iter=500):
         if steps >= max_iter or not is_stretched(result.x):
             break
     if steps >= max_iter:
-        warnings.warn(
-            f"L-BFGS on L4 stopped after {max_iter} steps: raise max_iter",
-            ConvergenceWarning,
-            stacklevel=2,
-        )
-    return V, history
+        warn(f"L-BFGS on L4 stopped after {max_iter} steps: raise max_iter", ConvergenceWarning)
+    return V, losses
+
+
+SOLVERS = {"lbfgs": minimize_l4_lbfgs, "gradient": minimize_l4_gradient}
+
+
+def best_of_starts(T, starts, mu=0.5, *, solver="lbfgs"):
+    """Minimise L4 from several starts and keep the run that ends lowest.
+
+    Parameters
+    ----------
+    T : (r, r, r, r) array
+        Symmetric in its four axes.
+    starts : iterable of (k, r) arrays
+        Starts, in unit rows.
+    mu : float
+        Weight of the diagonal term of L4.
+    solver : {"lbfgs", "gradient"}
+        How to descend: :func:`minimize_l4_lbfgs` or :func:`minimize_l4_gradient`.
+
+    Returns
+    -------
+    V : (k, r) array
+        The lowest end, in unit rows; the first of equals.
+    losses : list of float
+        The losses on the way there.
+
+    Examples
+    --------
+    >>> T = np.zeros((2, 2, 2, 2)); T[0, 0, 0, 0], T[1, 1, 1, 1] = 3.0, 2.0
+    >>> starts = [random_unit_rows(1, np.random.default_rng(seed), 2) for seed in range(5)]
+    >>> V, losses = best_of_starts(T, starts)  # of one row: at the larger weight
+    >>> round(losses[-1], 6)
+    -1.5
+    """
+    run = SOLVERS[as_choice(solver, "solver", list(SOLVERS))]
+    return min((run(T, V, mu) for V in starts), key=lambda found: found[1][-1])
 
 
 def _tangential(gradient, V):

@@ -12,21 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from moelib.experts.l4 import minimize_l4_gradient, minimize_l4_lbfgs, random_unit_rows
+from moelib.data.batches import checked, one_batch
+from moelib.experts.l4 import SOLVERS, random_unit_rows
 from moelib.experts.moments import Moments
-from moelib.experts.reduction import Reduction, reduce_batches, top_eigenpairs, whiten
+from moelib.experts.reduction import Reduction, reduce_checked, whiten
 from moelib.experts.signs import first_moment_signs
-from moelib.validation import as_choice, as_generator, as_matrix, as_vector, as_weights
-
-__all__ = [
-    "ExpertFit",
-    "expert_fit",
-    "first_moment_signs",
-    "learn_experts",
-    "learn_experts_from_batches",
-    "top_eigenpairs",
-    "whiten",
-]
+from moelib.validation import as_choice, as_generator, as_probability, as_sample
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,13 +36,13 @@ class ExpertFit:
     directions : (k, k) array
         Unit rows v_i, what the method found in whitened coordinates.
     loss : float
-        The objective in ``directions``.
+        The loss in ``directions``.
     losses : (n_init,) array
-        The objective at the end of every start.
+        The loss at the end of every start.
     starts : (n_init, k, k) array
         The end point of every start.
     history : list of float
-        The objective along the best start.
+        Minus the loss along the best start; larger is better.
     second_moment, eigenvalues, basis : array
         Those of the reduction.
     """
@@ -83,12 +74,13 @@ def learn_experts(
     y,
     n_experts,
     rng,
+    *,
     link="identity",
     noise=None,
     mu=0.5,
     n_init=5,
     solver="lbfgs",
-    kind="polynomial",
+    transforms="polynomial",
     truncate=None,
     sample_weight=None,
     n_blocks=1,
@@ -116,7 +108,7 @@ def learn_experts(
         Random starts; the lowest loss wins, the first of equals.
     solver : {"lbfgs", "gradient"}
         How to descend: L-BFGS or gradient steps.
-    kind : {"polynomial", "optimal", "in-span"}
+    transforms : {"polynomial", "optimal", "in-span"}
         Which label transforms to use, see :func:`moelib.label_transform`.
     truncate : float, optional
         Shorten the tails, see :class:`moelib.Moments`.
@@ -150,40 +142,23 @@ def learn_experts(
     >>> regressor_error(fit.experts, model.experts) < 0.1
     True
     """
-    X = as_matrix(X, "X")
-    y = as_vector(y, "y", len(X))
-    weights = as_weights(sample_weight, len(y))
-    batch = (X, y) if weights is None else (X, y, weights)
-    return learn_experts_from_batches(
-        lambda: [batch],
+    return experts_from_sample(
+        as_sample(X, y, sample_weight),
         n_experts,
         rng,
-        link,
-        noise,
-        mu,
-        n_init,
-        solver,
-        kind,
-        truncate,
-        n_blocks,
-        control,
+        link=link,
+        noise=noise,
+        mu=mu,
+        n_init=n_init,
+        solver=solver,
+        transforms=transforms,
+        truncate=truncate,
+        n_blocks=n_blocks,
+        control=control,
     )
 
 
-def learn_experts_from_batches(
-    batches,
-    n_experts,
-    rng,
-    link="identity",
-    noise=None,
-    mu=0.5,
-    n_init=5,
-    solver="lbfgs",
-    kind="polynomial",
-    truncate=None,
-    n_blocks=1,
-    control=False,
-):
+def learn_experts_from_batches(batches, n_experts, rng, **options):
     """Recover the experts from data that need not fit in memory.
 
     Parameters
@@ -195,49 +170,59 @@ def learn_experts_from_batches(
         Number of experts k, at most d.
     rng : numpy.random.Generator
         For the starting directions.
-    link : str, callable or Link
-        The link :math:`g`.
-    noise : float, optional
-        As in :func:`learn_experts`.
-    mu : float
-        As in :func:`learn_experts`.
-    n_init : int
-        As in :func:`learn_experts`.
-    solver : {"lbfgs", "gradient"}
-        As in :func:`learn_experts`.
-    kind : {"polynomial", "optimal", "in-span"}
-        As in :func:`learn_experts`.
-    truncate : float, optional
-        As in :func:`learn_experts`.
-    n_blocks : int
-        As in :func:`learn_experts`.
-    control : bool
-        As in :func:`learn_experts`.
+    **options : dict
+        Those of :func:`learn_experts`, all but ``sample_weight``.
 
     Returns
     -------
     ExpertFit
+
+    Examples
+    --------
+    >>> from moelib import regressor_error, standard_model
+    >>> from moelib.data import drawn_batches
+    >>> model = standard_model(d=6)
+    >>> batches = drawn_batches(model, 20_000, np.random.SeedSequence(0))
+    >>> fit = learn_experts_from_batches(batches, 3, np.random.default_rng(1), n_init=2)
+    >>> regressor_error(fit.experts, model.experts) < 0.1
+    True
     """
-    rng, mu = as_generator(rng), check_mu(mu)
-    as_choice(solver, "solver", ["lbfgs", "gradient"])
-    reduction = reduce_batches(batches, n_experts, link, noise, kind, truncate, n_blocks)
-    fourth = Moments(
-        reduction.transforms,
-        reduction.basis,
-        truncate=truncate,
-        n_blocks=n_blocks,
-        control=control,
-    )
+    return _learn(checked(batches), n_experts, rng, **options)
+
+
+def experts_from_sample(sample, n_experts, rng, **options):
+    """What :func:`learn_experts` does, for a :class:`~moelib.validation.Sample`."""
+    return _learn(one_batch(sample), n_experts, rng, **options)
+
+
+def _learn(
+    batches,
+    n_experts,
+    rng,
+    *,
+    mu=0.5,
+    n_init=5,
+    solver="lbfgs",
+    truncate=None,
+    n_blocks=1,
+    control=False,
+    **options,
+):
+    """Experts from batches that have been checked; the other options go to the reduction."""
+    rng, mu = as_generator(rng), as_probability(mu, "mu")
+    run = SOLVERS[as_choice(solver, "solver", list(SOLVERS))]
+    shape = dict(truncate=truncate, n_blocks=n_blocks)
+    reduction = reduce_checked(batches, n_experts, **shape, **options)
+    fourth = Moments(reduction.transforms, reduction.basis, control=control, **shape)
     for X, y, *weights in batches():
-        fourth.update(X, y / reduction.scale, *weights)
+        fourth.add(X, y / reduction.scale, *weights)
     tensor = whiten(fourth.fourth_moment, reduction.eigenvalues)
-    run = minimize_l4_lbfgs if solver == "lbfgs" else minimize_l4_gradient
     runs = [run(tensor, random_unit_rows(n_experts, rng), mu) for _ in range(n_init)]
     return expert_fit(reduction, tensor, runs)
 
 
 def expert_fit(reduction, tensor, runs):
-    """The best of several runs, each a pair (directions, history of losses), as an ExpertFit.
+    """The best of several runs as an :class:`ExpertFit`.
 
     Parameters
     ----------
@@ -246,27 +231,21 @@ def expert_fit(reduction, tensor, runs):
     tensor : array or None
         The whitened moment, if one was formed.
     runs : list of tuple
-        Directions and history of the losses of every run.
+        Directions and losses of every run, as :func:`~moelib.experts.l4.minimize_l4_lbfgs` returns
+        them; of runs that end equally low the first counts.
     """
-    losses = np.array([history[-1] for _, history in runs])
-    best = np.argmax(losses <= losses.min() + 1e-6 * abs(losses.min()))  # first of equals
-    directions, history = runs[best]
+    ends = np.array([losses[-1] for _, losses in runs])
+    best = np.argmax(ends <= ends.min() + 1e-6 * abs(ends.min()))
+    directions, losses = runs[best]
     experts = reduction.experts(directions)
-    signs = first_moment_signs(experts, reduction.mean_yx, reduction.transforms.link)
+    signs = first_moment_signs(experts, reduction.mean_yx, link=reduction.transforms.link)
     return ExpertFit(
         experts=experts * signs[:, None],
         reduction=reduction,
         tensor=tensor,
         directions=directions,
-        loss=float(losses[best]),
-        losses=losses,
+        loss=float(ends[best]),
+        losses=ends,
         starts=np.array([V for V, _ in runs]),
-        history=history,
+        history=[-loss for loss in losses],
     )
-
-
-def check_mu(mu):
-    """Return ``mu`` if it lies strictly between 0 and 1; raise ``ValueError`` otherwise."""
-    if not 0 < mu < 1:
-        raise ValueError(f"mu must lie strictly between 0 and 1, got {mu!r}")
-    return mu

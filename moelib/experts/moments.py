@@ -1,4 +1,4 @@
-r"""Moments of transformed labels with score tensors, kept as sums so that batches add up.
+r"""Moments of transformed labels with score tensors, from any number of batches.
 
 For inputs in coordinates :math:`z = V^\top x` (V orthonormal, the identity by default) the two
 moments of the key lemma are
@@ -7,19 +7,16 @@ moments of the key lemma are
           \hat T = \hat E[(Q_4 - \bar Q_4)\, S_4(z)] / c_4 .
 
 Centring with the sample means leaves the expectations as they are, since :math:`E[S_m] = 0`,
-and lowers the variance.
+and lowers the variance. Both are kept as sums (:mod:`moelib.experts.sums`), so that batches add up.
 """
 
-from math import comb
-
 import numpy as np
-from scipy.special import poch
 
-from moelib.data.batches import row_blocks
-from moelib.experts.control_variates import hermite_features, regression_moment
+from moelib.data.batches import BLOCK, as_batch, row_blocks
 from moelib.experts.l4 import tensor_l4
-from moelib.hermite import score_norm
-from moelib.validation import as_matrix, as_positive, as_vector
+from moelib.experts.sums import ControlSums, PlainSums, score4_sum
+from moelib.experts.tensors import orthogonal_tensor
+from moelib.validation import as_matrix, as_positive
 
 
 class Moments:
@@ -69,7 +66,7 @@ class Moments:
     """
 
     def __init__(
-        self, transforms, basis=None, fourth=True, truncate=None, n_blocks=1, control=False
+        self, transforms, basis=None, *, fourth=True, truncate=None, n_blocks=1, control=False
     ):
         self.transforms = transforms
         self.basis = None if basis is None else as_matrix(basis, "basis")
@@ -81,8 +78,8 @@ class Moments:
         if self.control and truncate is not None:
             raise ValueError("control=True cannot be combined with truncate=: choose one of them")
         self.n = 0
-        self._rows = 0
-        self._blocks: list[dict] = []
+        self._n_rows = 0
+        self._sums: list = []  # one for each block, from the first sample on
 
     def update(self, X, y, sample_weight=None):
         """Add a batch, X (n, d) and y (n,), and return the object itself.
@@ -98,24 +95,23 @@ class Moments:
         sample_weight : (n,) array, optional
             How often each sample counts.
         """
-        X = as_matrix(X, "X", n_columns=None if self.basis is None else len(self.basis))
-        y = as_vector(y, "y", len(X))
-        r = X.shape[1] if self.basis is None else self.basis.shape[1]
-        if not self._blocks:
-            self._blocks = [_empty_sums(r, self.fourth, self.control) for _ in range(self.n_blocks)]
-        elif len(self._blocks[0]["zz"]) != r:
-            raise ValueError(f"X must have {len(self._blocks[0]['zz'])} columns, got {r}")
-        weights = (
-            np.ones(len(y))
-            if sample_weight is None
-            else as_vector(sample_weight, "sample_weight", len(y))
-        )
+        if self.basis is None:
+            n_columns = len(self._sums[0].zz) if self._sums else None
+        else:
+            n_columns = len(self.basis)
+        return self.add(*as_batch(X, y, sample_weight, n_columns=n_columns))
+
+    def add(self, X, y, weights=None):
+        """What :meth:`update` does, for a batch that has been checked."""
+        weights = np.ones(len(y)) if weights is None else weights
         for rows in row_blocks(len(X)):
             z = X[rows] if self.basis is None else X[rows] @ self.basis
-            for i, sums in enumerate(self._blocks):
-                turn = slice((i - self._rows) % self.n_blocks, None, self.n_blocks)
-                self._add(sums, z[turn], y[rows][turn], weights[rows][turn])
-            self._rows += len(z)
+            dealt = []
+            for i in range(self.n_blocks):
+                turn = slice((i - self._n_rows) % self.n_blocks, None, self.n_blocks)
+                dealt.append(self._sums_of(z[turn], y[rows][turn], weights[rows][turn]))
+            self._sums = _added(self._sums, dealt)
+            self._n_rows += len(z)
         self.n += weights.sum()
         return self
 
@@ -133,19 +129,15 @@ class Moments:
                 "other must keep the same moments: make both with the same fourth= and truncate=, "
                 "n_blocks= and control="
             )
-        merged = Moments(self.transforms, self.basis, *self._settings())
-        merged.n, merged._rows = self.n + other.n, self._rows + other._rows
-        parts = [m._blocks for m in (self, other) if m._blocks]
-        merged._blocks = [
-            {key: sum(sums[key] for sums in same) for key in same[0]}
-            for same in zip(*parts, strict=True)
-        ]
+        merged = Moments(self.transforms, self.basis, **self._settings())
+        merged.n, merged._n_rows = self.n + other.n, self._n_rows + other._n_rows
+        merged._sums = _added(self._sums, other._sums)
         return merged
 
     @property
     def second_moment(self):
         r"""The (r, r) matrix :math:`\hat M`, an estimate of :math:`\sum_i \pi_i a_i a_i^\top`."""
-        return np.median([self._second(sums) for sums in self._filled()], axis=0)
+        return np.median([sums.second(self.transforms.c2) for sums in self._filled()], axis=0)
 
     @property
     def fourth_moment(self):
@@ -154,100 +146,112 @@ class Moments:
         blocks = self._filled()
         if not self.fourth:
             raise ValueError("the fourth moment was not kept: make Moments(..., fourth=True)")
-        return np.median([self._fourth(sums) for sums in blocks], axis=0)
+        return np.median([sums.fourth(self.transforms.c4) for sums in blocks], axis=0)
 
-    def l4_loss(self, V, mu=0.5, lam=1.0, delta=0.0):
+    def l4_loss(self, V, *, mu=0.5, lam=1.0, delta=0.0):
         """The loss L4 of candidate experts V (k, r), read off the moments: the moment form."""
-        V = as_matrix(V, "V", n_columns=len(self._filled()[0]["zz"]))
+        V = as_matrix(V, "V", n_columns=len(self._filled()[0].zz))
         quartic, _ = tensor_l4(self.fourth_moment, V, mu)
         lengths = np.einsum("ia,ab,ib->i", V, self.second_moment, V)
         return float(quartic + lam * np.sum((lengths - 1) ** 2) + delta / 2 * np.sum(V**2))
 
     def _settings(self):
-        return self.fourth, self.truncate, self.n_blocks, self.control
+        return dict(
+            fourth=self.fourth,
+            truncate=self.truncate,
+            n_blocks=self.n_blocks,
+            control=self.control,
+        )
 
     def _filled(self):
-        if not all(sums["n"] for sums in self._blocks or [{"n": 0}]):
+        if not self._sums or not all(sums.n for sums in self._sums):
             raise ValueError("no sample yet (in every block): call update(X, y) first")
-        return self._blocks
+        return self._sums
 
-    def _second(self, s):
-        n, c2 = s["n"], self.transforms.c2
+    def _sums_of(self, z, y, weights):
         if self.control:
-            return regression_moment(s["gram2"], s["q2_h"], len(s["zz"]), 2) / c2
-        identity = np.eye(len(s["zz"]))
-        weighted = s["q2_zz"] - s["q2"] * identity
-        plain = s["zz"] - n * identity
-        return (weighted - s["q2"] / n * plain) / (n * c2)
-
-    def _fourth(self, s):
-        n, c4 = s["n"], self.transforms.c4
-        if self.control:
-            return regression_moment(s["gram4"], s["q4_h"], len(s["zz"]), 4) / c4
-        weighted = score4_sum(s["q4_zzzz"], s["q4_zz"], s["q4"])
-        plain = score4_sum(s["zzzz"], s["zz"], n)
-        return (weighted - s["q4"] / n * plain) / (n * c4)
-
-    def _add(self, s, z, y, weights):
-        weighted = z * weights[:, None]
-        q2 = self._truncated(self.transforms.q2, z, y) * weights
-        s["n"] += weights.sum()
-        if self.control:
-            s["zz"] += z.T @ weighted
-            for order, q in ((2, q2), (4, self.transforms.q4(y) * weights))[: 1 + self.fourth]:
-                features = hermite_features(z, order)
-                s[f"gram{order}"] += (features * weights[:, None]).T @ features
-                s[f"q{order}_h"] += features.T @ q
-            return
-        s["q2"] += q2.sum()
-        s["zz"] += z.T @ weighted
-        s["q2_zz"] += (z * q2[:, None]).T @ z
-        if self.fourth:
-            q4 = self._truncated(self.transforms.q4, z, y) * weights
-            first, second = np.triu_indices(z.shape[1])
-            pairs = z[:, first] * z[:, second]
-            s["q4"] += q4.sum()
-            s["q4_zz"] += (z * q4[:, None]).T @ z
-            s["zzzz"] += (weighted[:, first] * z[:, second]).T @ pairs
-            s["q4_zzzz"] += (pairs * q4[:, None]).T @ pairs
-
-    def _truncated(self, transform, z, y):
-        """The transformed labels, shrunk where Q_m(y) S_m(z) would be too long."""
-        q = transform(y)
-        if self.truncate is None:
-            return q
-        m = transform.order
-        mean_square = transform.variance * poch(z.shape[1], m)  # E|S_m|^2 = r (r+1) .. (r+m-1)
-        lengths = np.abs(q) * score_norm(z, m)
-        longest = self.truncate * np.sqrt(mean_square)
-        return q * np.minimum(1.0, longest / np.maximum(lengths, np.finfo(float).tiny))
+            return ControlSums.of(z, y, weights, self.transforms, fourth=self.fourth)
+        return PlainSums.of(
+            z, y, weights, self.transforms, fourth=self.fourth, truncate=self.truncate
+        )
 
 
-def _empty_sums(r, fourth, control):
-    sums = {"n": 0.0, "zz": np.zeros((r, r))}
-    if control:
-        for order in (2, 4)[: 1 + fourth]:
-            p = comb(r + order, order)
-            sums |= {f"gram{order}": np.zeros((p, p)), f"q{order}_h": np.zeros(p)}
-        return sums
-    sums |= {"q2": 0.0, "q2_zz": np.zeros((r, r))}
-    if fourth:
-        n_pairs = r * (r + 1) // 2
-        sums |= {"q4": 0.0, "q4_zz": np.zeros((r, r))}
-        sums |= {name: np.zeros((n_pairs, n_pairs)) for name in ("zzzz", "q4_zzzz")}
-    return sums
+def _added(blocks, others):
+    """Sums of two lists of blocks, of which one may be empty."""
+    if not blocks or not others:
+        return blocks or others
+    return [one + another for one, another in zip(blocks, others, strict=True)]
 
 
-def score4_sum(pair_products, products, weight):
-    """Sum of weighted S_4(z), from the weighted sums of z z z z, of z z and of 1."""
-    r = len(products)
-    pair_index = np.zeros((r, r), dtype=int)
-    first, second = np.triu_indices(r)
-    pair_index[first, second] = pair_index[second, first] = np.arange(len(first))
-    fourth = pair_products[pair_index[:, :, None, None], pair_index[None, None]]
-    identity = np.eye(r)
-    for outer in ("ab,cd->abcd", "ac,bd->abcd", "ad,bc->abcd"):
-        fourth = fourth - np.einsum(outer, identity, products)
-        fourth -= np.einsum(outer, products, identity)
-        fourth += weight * np.einsum(outer, identity, identity)
-    return fourth
+def fourth_moment(X, q, *, block=BLOCK):
+    r"""The tensor :math:`\hat E[(q - \bar q)\, S_4(x)]` in all d dimensions.
+
+    The weighted sum of products of pairs is a difference of two Gram matrices, one of the samples
+    with a positive weight and one of those with a negative: a quarter of what
+    :class:`moelib.Moments` spends.
+
+    Parameters
+    ----------
+    X : (n, d) array
+        Inputs.
+    q : (n,) array
+        Transformed labels, divided by the constant :math:`c_4`.
+    block : int
+        Rows to treat at a time.
+
+    Returns
+    -------
+    (d, d, d, d) array
+
+    Examples
+    --------
+    >>> from moelib import label_transforms, standard_model
+    >>> X, y = standard_model(d=5).sample(2000, np.random.default_rng(0))
+    >>> pair = label_transforms("identity", noise=0.05)
+    >>> T = fourth_moment(X, pair.q4(y) / pair.c4)
+    >>> np.allclose(T, Moments(pair).update(X, y).fourth_moment)
+    True
+    """
+    n, d = X.shape
+    q = (q - q.mean()) / n
+    first, second = np.triu_indices(d)
+    sums = np.zeros((len(first), len(first)))
+    for start in range(0, n, block):
+        for sign in (1.0, -1.0):
+            rows = np.flatnonzero(sign * q[start : start + block] > 0) + start
+            root = np.sqrt(np.abs(q[rows]))[:, None]
+            pairs = (X[rows][:, first] * root) * X[rows][:, second]
+            sums += sign * (pairs.T @ pairs)
+    return score4_sum(sums, (X * q[:, None]).T @ X, 0.0)
+
+
+def population_moments(A, shares, basis=None):
+    r"""What the two moments estimate: :math:`\sum_i \pi_i a_i a_i^\top` and the same of order 4.
+
+    Parameters
+    ----------
+    A : (k, d) array
+        Experts, of length one.
+    shares : (k,) array
+        Shares :math:`\pi_i = E[p_i(x)]` of the experts.
+    basis : (d, r) array, optional
+        Coordinates, as in :class:`Moments`.
+
+    Returns
+    -------
+    M : (r, r) array
+        The moment of order 2.
+    T : (r, r, r, r) array
+        The moment of order 4.
+
+    Examples
+    --------
+    >>> M, T = population_moments(np.eye(2), np.array([0.75, 0.25]))
+    >>> M
+    array([[0.75, 0.  ],
+           [0.  , 0.25]])
+    >>> float(T[0, 0, 0, 0])
+    0.75
+    """
+    A = A if basis is None else A @ basis
+    return np.einsum("m,ma,mb->ab", shares, A, A), orthogonal_tensor(shares, A)

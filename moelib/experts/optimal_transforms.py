@@ -24,7 +24,7 @@ from scipy.special import comb, poch
 
 from moelib.hermite import hermite
 from moelib.links import as_link
-from moelib.quadrature import gaussian_rule
+from moelib.quadrature import gaussian_rule, mean_over_noise
 from moelib.validation import as_positive, as_vector
 
 REACH = 8  # standard deviations of Z, and of the noise, that the grid of labels covers
@@ -75,7 +75,7 @@ def conditional_hermite(y, order, link="identity", noise=0.05):
     return result
 
 
-def optimal_transform(m, link, noise, dimension=None, conditions=True):
+def optimal_transform(m, link, noise, *, dimension=None, conditions=True):
     r"""Variance and function of the transform of order m with c_m = 1 and least error.
 
     Parameters
@@ -150,6 +150,48 @@ def score_weights(m, dimension):
     return comb(m, j) * poch(dimension - 1, m - j)
 
 
+def mean_square(transform, link="identity", noise=0.05, *, dimension):
+    r"""Mean square length of one term of a moment, :math:`E[\,|T_m(Y)\, S_m(z) / c_m|^2]`.
+
+    The label Y depends on one coordinate of the r-dimensional z. A moment of n samples has this,
+    less the square of its expectation, over n as its mean square error.
+
+    Parameters
+    ----------
+    transform : LabelTransform
+        The transform :math:`T_m`; needs ``order`` and ``c`` and takes labels.
+    link : str, callable or Link
+        The link :math:`g` of the labels.
+    noise : float
+        Their noise, which may be another than the transform was made for.
+    dimension : int
+        Dimension r of the moment.
+
+    Returns
+    -------
+    float
+
+    Notes
+    -----
+    Taught in: :ref:`ch-label-transforms` and :ref:`ch-learning-experts`.
+
+    Examples
+    --------
+    >>> from moelib import label_transform
+    >>> plain = label_transform(4, "tanh", 0.5)
+    >>> best = label_transform(4, "tanh", 0.5, kind="optimal", dimension=3)
+    >>> gain = mean_square(plain, "tanh", 0.5, dimension=3) / mean_square(
+    ...     best, "tanh", 0.5, dimension=3)
+    >>> bool(gain > 1)
+    True
+    """
+    z, weight = gaussian_rule()
+    squares = mean_over_noise(transform, as_link(link).value(z), noise, power=2)
+    hermites = np.array([hermite(j, z) ** 2 for j in range(transform.order + 1)])
+    of_scores = score_weights(transform.order, dimension) @ hermites  # E|S_m|^2 given z
+    return float(weight @ (squares * of_scores) / transform.c**2)
+
+
 def _shortest(gram, m, name, noise):
     """Solve G b = e_m, after scaling the diagonal of G to one."""
     size = np.sqrt(np.maximum(np.diag(gram), np.finfo(float).tiny))
@@ -190,7 +232,7 @@ def _grid(answers, noise, name):
     if n_points > MAX_GRID:
         raise ValueError(
             f"link {name!r} spreads the labels over {(high - low) / noise:.0f} standard deviations "
-            f"of the noise, too many to tabulate: use kind='polynomial'"
+            f"of the noise, too many to tabulate: use the 'polynomial' transform"
         )
     grid = np.linspace(low, high, n_points)
     return grid, grid[1] - grid[0]

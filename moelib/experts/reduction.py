@@ -6,15 +6,15 @@ vectors :math:`u_i = \sqrt{\pi_i}\, \Lambda^{-1/2} B^\top a_i` are orthonormal, 
 :math:`a_i \propto B \Lambda^{1/2} u_i`.
 """
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 
+from moelib.data.batches import checked
 from moelib.experts.moments import Moments
-from moelib.experts.transforms import LabelTransforms, label_transforms, noise_from_labels
+from moelib.experts.transforms import KINDS, LabelTransforms, label_transforms, noise_from_size
 from moelib.links import as_link
-from moelib.validation import AssumptionWarning
+from moelib.validation import AssumptionWarning, as_choice, warn
 
 EIGENVALUE_FLOOR = 1e-3  # relative; a smaller eigenvalue of M is noise and would blow up whitening
 LEAST_GAP = 1.5  # the k-th eigenvalue should exceed the size of all further ones by this factor
@@ -44,7 +44,7 @@ class Reduction:
 
     transforms: LabelTransforms
     scale: float
-    n: int
+    n: float
     mean_yx: np.ndarray
     second_moment: np.ndarray
     eigenvalues: np.ndarray
@@ -65,9 +65,10 @@ class Reduction:
 def reduce_batches(
     batches,
     n_experts,
+    *,
     link="identity",
     noise=None,
-    kind="polynomial",
+    transforms="polynomial",
     truncate=None,
     n_blocks=1,
 ):
@@ -83,7 +84,7 @@ def reduce_batches(
         The link :math:`g`.
     noise : float, optional
         Standard deviation; read off the labels if not given.
-    kind : {"polynomial", "optimal", "in-span"}
+    transforms : {"polynomial", "optimal", "in-span"}
         Which label transforms to use, see :func:`moelib.label_transform`.
     truncate : float, optional
         Shorten the tails, see :class:`moelib.Moments`.
@@ -113,23 +114,46 @@ def reduce_batches(
     >>> bool(np.abs(found.basis[3:]).max() < 0.2)  # the span is that of e_1, e_2, e_3
     True
     """
-    link = as_link(link)
+    return reduce_checked(
+        checked(batches),
+        n_experts,
+        link=link,
+        noise=noise,
+        transforms=transforms,
+        truncate=truncate,
+        n_blocks=n_blocks,
+    )
+
+
+def reduce_checked(
+    batches,
+    n_experts,
+    *,
+    link="identity",
+    noise=None,
+    transforms="polynomial",
+    truncate=None,
+    n_blocks=1,
+):
+    """What :func:`reduce_batches` does, for batches that have been checked."""
+    link, kind = as_link(link), as_choice(transforms, "transforms", KINDS)
     scale, mean, noise = _label_statistics(batches, link, noise, kind)
-    transforms = label_transforms(link, noise, kind, dimension=n_experts)
-    second = Moments(transforms, fourth=False, truncate=truncate, n_blocks=n_blocks)
+    made = label_transforms(link, noise, kind=kind, dimension=n_experts)
+    second = Moments(made, fourth=False, truncate=truncate, n_blocks=n_blocks)
     first = np.zeros(1)
     for X, y, *weights in batches():
-        second.update(X, y / scale, *weights)
+        second.add(X, y / scale, *weights)
         first = first + X.T @ np.prod([y - mean, *weights], axis=0)
     d = len(first)
     if n_experts > d:
         raise ValueError(
-            f"n_experts must be at most the number of features ({d}) for the two-loss method, "
-            f"which needs linearly independent experts; got {n_experts}: use method='em'"
+            f"n_experts must be at most the number of features ({d}), as moments need linearly "
+            f"independent experts; got {n_experts}: with more experts use "
+            "expectation_maximization, or MixtureOfExperts(method='em')"
         )
     M = second.second_moment
     eigenvalues, basis = top_eigenpairs(M, n_experts)
-    return Reduction(transforms, scale, second.n, first / second.n, M, eigenvalues, basis)
+    return Reduction(made, scale, second.n, first / second.n, M, eigenvalues, basis)
 
 
 def top_eigenpairs(M, k):
@@ -157,12 +181,11 @@ def top_eigenpairs(M, k):
     floor = EIGENVALUE_FLOOR * max(np.abs(values).max(), np.finfo(float).tiny)
     least = max(floor, LEAST_GAP * others)
     if values[-1] < least:
-        warnings.warn(
+        warn(
             f"the second moment has only {int(np.sum(values >= least))} eigenvalues that stand out "
             f"for {k} experts: more samples or fewer experts are needed, or the inputs are not "
             "standard normal",
             AssumptionWarning,
-            stacklevel=3,
         )
     return np.maximum(values, floor), vectors
 
@@ -189,22 +212,19 @@ def _label_statistics(batches, link, noise, kind):
     A polynomial hardly depends on a small noise. The optimal transform does, so it is made for no
     less noise than the labels can tell from none: one standard error of their mean square.
     """
-    n, total, total_square, total_fourth = 0.0, 0.0, 0.0, 0.0
-    for X, y, *given in batches():
-        if len(X) != len(y):
-            raise ValueError(
-                f"X and y of a batch must match, got {len(X)} rows and {len(y)} labels"
-            )
+    sums = np.zeros(4)
+    for _, y, *given in batches():
         w = given[0] if given else np.ones(len(y))
-        n, total = n + np.sum(w), total + w @ y
-        total_square, total_fourth = total_square + w @ y**2, total_fourth + w @ y**4
-    if n == 0 or not total_square > 0:
-        raise ValueError("batches must yield at least one sample with a non-zero label")
+        sums += [w.sum(), w @ y, w @ y**2, w @ y**4]
+    if not sums[2] > 0:
+        raise ValueError("there must be at least one sample with a non-zero label")
+    n = sums[0]
+    mean, square, fourth = sums[1:] / n
+    size = np.sqrt(square)
     if link.name == "identity" and kind == "polynomial":
-        return np.sqrt(total_square / n), total / n, 0.0
+        return size, mean, 0.0
     if noise is None:
-        noise = noise_from_labels(np.sqrt([total_square / n]), link)
+        noise = noise_from_size(size, link)
         if kind != "polynomial":
-            variance = max(total_fourth / n - (total_square / n) ** 2, 0.0)
-            noise = max(noise, (variance / n) ** 0.25)
-    return 1.0, total / n, noise
+            noise = max(noise, (max(fourth - square**2, 0.0) / n) ** 0.25)
+    return 1.0, mean, noise

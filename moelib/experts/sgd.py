@@ -8,23 +8,25 @@ on their spheres; steps get shorter, and the rows are averaged over the second h
 import numpy as np
 from tqdm import tqdm
 
+from moelib.data.batches import checked
 from moelib.experts.l4 import random_unit_rows
-from moelib.experts.learn import check_mu, expert_fit
-from moelib.experts.reduction import reduce_batches
-from moelib.validation import as_generator, as_positive
+from moelib.experts.learn import expert_fit
+from moelib.experts.reduction import reduce_checked
+from moelib.validation import as_generator, as_positive, as_probability
 
 
 def learn_experts_sgd(
     batches,
     n_experts,
     rng,
+    *,
     link="identity",
     noise=None,
     mu=0.5,
     n_init=1,
     n_epochs=1,
     step=None,
-    kind="polynomial",
+    transforms="polynomial",
     verbose=False,
 ):
     """Recover the experts from a stream of batches with projected stochastic gradients on L4.
@@ -51,7 +53,7 @@ def learn_experts_sgd(
     step : float, optional
         First step length, see :func:`l4_sgd`; 0.15 / k if not given, as the whitened loss has
         curvatures of order k.
-    kind : {"polynomial", "optimal", "in-span"}
+    transforms : {"polynomial", "optimal", "in-span"}
         Which label transforms to use, see :func:`moelib.label_transform`.
     verbose : bool
         Whether to show progress over the starts.
@@ -75,24 +77,45 @@ def learn_experts_sgd(
     >>> regressor_error(fit.experts, model.experts) < 0.1
     True
     """
-    rng, mu = as_generator(rng), check_mu(mu)
-    reduction = reduce_batches(batches, n_experts, link, noise, kind)
-    transforms, scale = reduction.transforms, reduction.scale
+    return sgd_from_checked(
+        checked(batches),
+        n_experts,
+        rng,
+        link=link,
+        noise=noise,
+        mu=mu,
+        n_init=n_init,
+        n_epochs=n_epochs,
+        step=step,
+        transforms=transforms,
+        verbose=verbose,
+    )
+
+
+def sgd_from_checked(
+    batches, n_experts, rng, *, mu=0.5, n_init=1, n_epochs=1, step=None, verbose=False, **options
+):
+    """What :func:`learn_experts_sgd` does, for batches that have been checked."""
+    rng, mu = as_generator(rng), as_probability(mu, "mu")
     step = 0.15 / n_experts if step is None else as_positive(step, "step")
+    reduction = reduce_checked(batches, n_experts, **options)
 
     def stream():
         for _ in range(n_epochs):
-            for X, y in batches():
-                yield X, y / scale
+            for X, y, *weights in batches():
+                if weights:
+                    raise ValueError("batches must be (X, y): stochastic gradients know no weights")
+                yield X, y / reduction.scale
 
     runs = []
     for _ in tqdm(range(n_init), desc="l4-sgd starts", disable=not verbose):
         V = random_unit_rows(n_experts, rng)
-        runs.append(l4_sgd(stream(), V, transforms, mu, step, reduction.frame))
+        found = l4_sgd(stream(), V, reduction.transforms, mu, step=step, frame=reduction.frame)
+        runs.append(found)
     return expert_fit(reduction, None, runs)
 
 
-def l4_sgd(stream, V, transforms, mu=0.5, step=0.02, frame=None):
+def l4_sgd(stream, V, transforms, mu=0.5, *, step=0.02, frame=None):
     r"""Projected stochastic gradient descent on the quartic part of L4.
 
     Step number t has length ``step / sqrt(1 + t / 20)``; a batch whose gradient would turn a row by
@@ -118,23 +141,23 @@ def l4_sgd(stream, V, transforms, mu=0.5, step=0.02, frame=None):
     -------
     V : (k, r) array
         Unit rows, averaged over the second half of the steps.
-    history : list of float
+    losses : list of float
         L4 of each batch before its step, and last the mean over the second half.
 
     Examples
     --------
     >>> from moelib import label_transforms, standard_model
     >>> model, rng = standard_model(d=5), np.random.default_rng(0)
-    >>> V, history = l4_sgd([model.sample(1000, rng)] * 3, np.eye(5)[:3], label_transforms())
-    >>> V.shape, len(history)
+    >>> V, losses = l4_sgd([model.sample(1000, rng)] * 3, np.eye(5)[:3], label_transforms())
+    >>> V.shape, len(losses)
     ((3, 5), 4)
     """
     as_positive(step, "step")
     frame = np.eye(V.shape[1]) if frame is None else frame
-    history, path = [], []
+    losses, path = [], []
     for t, (X, y) in enumerate(stream):
         loss, gradient = batch_l4(V @ frame, X, y, transforms, mu)
-        history.append(loss)
+        losses.append(loss)
         gradient = gradient @ frame.T
         tangent = gradient - np.sum(gradient * V, axis=1, keepdims=True) * V
         move = step / np.sqrt(1 + t / 20) * tangent
@@ -146,7 +169,7 @@ def l4_sgd(stream, V, transforms, mu=0.5, step=0.02, frame=None):
         raise ValueError("stream must yield at least one batch")
     half = len(path) // 2
     V = np.mean(path[half:], axis=0)
-    return V / np.linalg.norm(V, axis=1, keepdims=True), [*history, float(np.mean(history[half:]))]
+    return V / np.linalg.norm(V, axis=1, keepdims=True), [*losses, float(np.mean(losses[half:]))]
 
 
 def batch_l4(A, X, y, transforms, mu):

@@ -5,14 +5,14 @@ truth: the first moment, the third moment, and the likelihood.
 import numpy as np
 from scipy.special import logsumexp
 
-from moelib.experts.transforms import label_transform
+from moelib.experts.transforms import KINDS, label_transform
 from moelib.hermite import hermite
 from moelib.links import as_link
 from moelib.quadrature import mean_slope
-from moelib.validation import as_matrix, as_positive, as_vector
+from moelib.validation import as_choice, as_matrix, as_positive, as_sample
 
 
-def first_moment_signs(experts, mean_yx, link="identity"):
+def first_moment_signs(experts, mean_yx, *, link="identity"):
     r"""Signs that make every expert's weight in the first moment positive.
 
     By Stein's lemma and (O), the part of :math:`E[y x]` in the experts' span is
@@ -46,7 +46,7 @@ def first_moment_signs(experts, mean_yx, link="identity"):
     return np.where(weights * slope < 0, -1.0, 1.0)
 
 
-def third_moment_signs(experts, X, y, link="identity", noise=0.05, kind="polynomial"):
+def third_moment_signs(experts, X, y, *, link="identity", noise=0.05, transforms="polynomial"):
     r"""Signs from the third moment, :math:`E[Q_3(y) S_3(x)] = c_3 \sum_i \pi_i a_i^{\otimes 3}`.
 
     It is contracted with the dual basis :math:`b_i` of the experts, which leaves
@@ -64,7 +64,7 @@ def third_moment_signs(experts, X, y, link="identity", noise=0.05, kind="polynom
         The link :math:`g`.
     noise : float
         Standard deviation.
-    kind : {"polynomial", "optimal", "in-span"}
+    transforms : {"polynomial", "optimal", "in-span"}
         Which label transform to use; a link whose first moment is silent, E[g'(Z)] = 0, may have no
         polynomial.
 
@@ -85,16 +85,18 @@ def third_moment_signs(experts, X, y, link="identity", noise=0.05, kind="polynom
     >>> third_moment_signs(model.experts * np.array([[1.0], [-1.0], [1.0]]), X, y)
     array([ 1., -1.,  1.])
     """
-    experts, X = as_matrix(experts, "experts"), as_matrix(X, "X")
-    transform = label_transform(3, link, noise, kind, dimension=len(experts))
+    kind = as_choice(transforms, "transforms", KINDS)
+    experts = as_matrix(experts, "experts")
+    sample = as_sample(X, y, n_columns=experts.shape[1])
+    transform = label_transform(3, link, noise, kind=kind, dimension=len(experts))
     dual = np.linalg.pinv(experts).T
     lengths = np.linalg.norm(dual, axis=1)
-    q = transform(as_vector(y, "y", len(X))) / transform.c
-    moments = (q - q.mean()) @ hermite(3, X @ (dual / lengths[:, None]).T)
+    q = transform(sample.y) / transform.c
+    moments = (q - q.mean()) @ hermite(3, sample.X @ (dual / lengths[:, None]).T)
     return np.where(moments < 0, -1.0, 1.0)
 
 
-def likelihood_signs(experts, X, y, noise, link="identity"):
+def likelihood_signs(experts, X, y, noise, *, link="identity"):
     r"""Signs that maximise the likelihood of a mixture whose gate is indifferent.
 
     Starts from the signs given and turns one expert at a time, while the likelihood grows: at most
@@ -126,14 +128,10 @@ def likelihood_signs(experts, X, y, noise, link="identity"):
     >>> likelihood_signs(model.experts * np.array([[1.0], [-1.0], [1.0]]), X, y, noise=0.2)
     array([ 1., -1.,  1.])
     """
-    experts, X, noise = (
-        as_matrix(experts, "experts"),
-        as_matrix(X, "X"),
-        as_positive(noise, "noise"),
-    )
-    y, value = as_vector(y, "y", len(X)), as_link(link).value
-    projections = X @ experts.T
-    by_sign = {s: -0.5 * ((y[:, None] - value(s * projections)) / noise) ** 2 for s in (1.0, -1.0)}
+    experts, noise = as_matrix(experts, "experts"), as_positive(noise, "noise")
+    sample, value = as_sample(X, y, n_columns=experts.shape[1]), as_link(link).value
+    y, projections = sample.y[:, None], sample.X @ experts.T
+    by_sign = {s: -0.5 * ((y - value(s * projections)) / noise) ** 2 for s in (1.0, -1.0)}
     signs, current = np.ones(len(experts)), by_sign[1.0].copy()
     best, improved = logsumexp(current, axis=1).sum(), True
     while improved:

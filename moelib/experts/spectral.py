@@ -8,12 +8,12 @@ the :math:`u_i`. Order 3 is odd: the signs come along.
 
 import numpy as np
 
-from moelib.data.batches import row_blocks
+from moelib.data.batches import one_batch, row_blocks
 from moelib.experts.l4 import random_unit_rows
 from moelib.experts.learn import ExpertFit
-from moelib.experts.reduction import reduce_batches, whiten
+from moelib.experts.reduction import reduce_checked, whiten
 from moelib.experts.transforms import label_transform
-from moelib.validation import as_generator, as_matrix, as_vector, as_weights
+from moelib.validation import as_generator, as_sample
 
 
 def learn_experts_spectral(
@@ -21,10 +21,11 @@ def learn_experts_spectral(
     y,
     n_experts,
     rng,
+    *,
     link="identity",
     noise=None,
     n_init=10,
-    kind="polynomial",
+    transforms="polynomial",
     sample_weight=None,
 ):
     """Recover the experts from the third moment, by whitening and the tensor power method.
@@ -45,7 +46,7 @@ def learn_experts_spectral(
         Standard deviation; read off the labels if not given.
     n_init : int
         Random starts for each expert.
-    kind : {"polynomial", "optimal", "in-span"}
+    transforms : {"polynomial", "optimal", "in-span"}
         Which label transforms to use, see :func:`moelib.label_transform`.
     sample_weight : (n,) array, optional
         How often each sample counts.
@@ -78,22 +79,32 @@ def learn_experts_spectral(
     >>> regressor_error(fit.experts, model.experts) < 0.1
     True
     """
-    X, rng = as_matrix(X, "X"), as_generator(rng)
-    y = as_vector(y, "y", len(X))
-    weights = as_weights(sample_weight, len(y))
-    batch = (X, y) if weights is None else (X, y, weights)
-    reduction = reduce_batches(lambda: [batch], n_experts, link, noise, kind)
-    transform = label_transform(3, link, reduction.transforms.noise, kind, dimension=n_experts)
-    moment = third_moment(X, y / reduction.scale, transform, reduction.basis, weights)
+    sample = as_sample(X, y, sample_weight)
+    options = dict(link=link, noise=noise, n_init=n_init, transforms=transforms)
+    return spectral_from_sample(sample, n_experts, rng, **options)
+
+
+def spectral_from_sample(
+    sample, n_experts, rng, *, link="identity", noise=None, n_init=10, transforms="polynomial"
+):
+    """What :func:`learn_experts_spectral` does, for a :class:`~moelib.validation.Sample`."""
+    rng = as_generator(rng)
+    reduction = reduce_checked(
+        one_batch(sample), n_experts, link=link, noise=noise, transforms=transforms
+    )
+    made_for = reduction.transforms.noise
+    transform = label_transform(3, link, made_for, kind=transforms, dimension=n_experts)
+    y = sample.y / reduction.scale
+    moment = third_moment(sample.X, y, transform, reduction.basis, sample.weights)
     tensor = whiten(moment, reduction.eigenvalues)
-    directions, history = power_method(tensor, rng, n_init)
+    directions, history = power_method(tensor, rng, n_init=n_init)
     return ExpertFit(
         experts=reduction.experts(directions),
         reduction=reduction,
         tensor=tensor,
         directions=directions,
-        loss=history[-1],
-        losses=np.array(history[-1:]),
+        loss=-history[-1],
+        losses=-np.array(history[-1:]),
         starts=directions[None],
         history=history,
     )
@@ -139,7 +150,7 @@ def third_moment(X, y, transform, basis, weights=None):
     return T
 
 
-def power_method(T, rng, n_init=10, n_iter=30, tol=1e-12):
+def power_method(T, rng, *, n_init=10, n_iter=30, tol=1e-12):
     r"""Take a nearly orthogonal tensor :math:`\sum_m \lambda_m u_m^{\otimes 3}` apart.
 
     For one vector after the other: iterate from ``n_init`` random starts, keep the largest
@@ -161,7 +172,7 @@ def power_method(T, rng, n_init=10, n_iter=30, tol=1e-12):
     V : (k, k) array
         Unit rows, the largest eigenvalue first.
     history : list of float
-        Minus the sum of the eigenvalues found so far.
+        Sum of the eigenvalues found so far, after each of them.
 
     Examples
     --------
@@ -186,7 +197,7 @@ def power_method(T, rng, n_init=10, n_iter=30, tol=1e-12):
         value = np.einsum("abc,a,b,c->", rest, v, v, v)
         rest = rest - value * np.einsum("a,b,c->abc", v, v, v)
         found.append(v)
-        history.append(float((history[-1] if history else 0.0) - value))
+        history.append(float((history[-1] if history else 0.0) + value))
     return np.array(found), history
 
 

@@ -20,21 +20,11 @@ import numpy as np
 from moelib.experts.optimal_transforms import optimal_transform
 from moelib.hermite import hermite
 from moelib.links import Link, as_link
-from moelib.quadrature import NEGLIGIBLE, gaussian_rule, label_moment, label_power, mean_slope
+from moelib.quadrature import NEGLIGIBLE, gaussian_rule, label_moment, label_power
 from moelib.validation import as_choice, as_positive, as_vector
 
-__all__ = [
-    "KINDS",
-    "LabelTransform",
-    "LabelTransforms",
-    "label_moment",
-    "label_transform",
-    "label_transforms",
-    "mean_slope",
-    "noise_from_labels",
-]
-
 KINDS = ["polynomial", "optimal", "in-span"]
+LEAST_NOISE = 1e-3  # the least that labels are said to tell
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +106,7 @@ class LabelTransforms:
         return self.q4.coefficients
 
 
-def label_transforms(link="identity", noise=0.05, kind="polynomial", dimension=None):
+def label_transforms(link="identity", noise=0.05, *, kind="polynomial", dimension=None):
     r"""Compute the label transforms of order 2 and 4 of a link by quadrature.
 
     Parameters
@@ -155,12 +145,13 @@ def label_transforms(link="identity", noise=0.05, kind="polynomial", dimension=N
     Taught in: :ref:`ch-label-transforms`.
     """
     link = as_link(link)
-    q2 = label_transform(2, link, noise, "optimal" if kind == "in-span" else kind, dimension)
-    q4 = label_transform(4, link, noise, kind, dimension)
+    second = "optimal" if kind == "in-span" else kind
+    q2 = label_transform(2, link, noise, kind=second, dimension=dimension)
+    q4 = label_transform(4, link, noise, kind=kind, dimension=dimension)
     return LabelTransforms(link, 0.0 if noise == 0 else float(noise), q2, q4)
 
 
-def label_transform(order, link="identity", noise=0.05, kind="polynomial", dimension=None):
+def label_transform(order, link="identity", noise=0.05, *, kind="polynomial", dimension=None):
     r"""Compute the label transform of one order.
 
     Parameters
@@ -212,14 +203,14 @@ def label_transform(order, link="identity", noise=0.05, kind="polynomial", dimen
         return _polynomial_transform(order, link, noise)
     if noise == 0:
         raise ValueError(
-            f"noise must be positive for kind={kind!r}: without noise the posterior of Z given the "
-            "label has no density; use kind='polynomial'"
+            f"noise must be positive for {kind!r} transforms: without noise the posterior of Z "
+            "given the label has no density; use 'polynomial' ones"
         )
-    found = optimal_transform(order, link, noise, dimension, conditions=kind == "optimal")
+    found = optimal_transform(order, link, noise, dimension=dimension, conditions=kind == "optimal")
     return LabelTransform(order, 1.0, *found)
 
 
-def noise_from_labels(y, link="identity", floor=1e-3):
+def noise_from_labels(y, *, link="identity", floor=LEAST_NOISE):
     r"""Read the noise level off the labels: :math:`\sigma^2 = E[y^2] - E[g(Z)^2]`.
 
     With unit experts every label has the law of :math:`g(Z) + \sigma N`, whatever the gate.
@@ -244,7 +235,12 @@ def noise_from_labels(y, link="identity", floor=1e-3):
     >>> round(noise_from_labels(1.25**0.5 * np.array([-1.0, 1.0])), 3)
     0.5
     """
-    excess = np.mean(as_vector(y, "y") ** 2) - label_moment(2, link, noise=0.0)
+    return noise_from_size(np.sqrt(np.mean(as_vector(y, "y") ** 2)), link, floor)
+
+
+def noise_from_size(size, link, floor=LEAST_NOISE):
+    """What :func:`noise_from_labels` does, from the root mean square of the labels."""
+    excess = size**2 - label_moment(2, link, noise=0.0)
     return float(np.sqrt(max(excess, floor**2)))
 
 

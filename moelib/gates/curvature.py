@@ -11,7 +11,7 @@ import numpy as np
 from scipy.linalg import eigh
 
 from moelib.gates.loss import covariance_hessian
-from moelib.validation import as_matrix, as_not_negative, as_vector, as_weights
+from moelib.validation import as_not_negative, as_sample
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +69,36 @@ class GateCurvature:
         return float(self.missing[-1])
 
 
-def gate_curvature(model, X, y, ridge=0.0, sample_weight=None):
+def slowest_directions(model, X, y):
+    r"""The directions around a minimum in which gradient descent and EM are slowest.
+
+    Gradient descent is slowest along the eigenvector of the least eigenvalue of H, EM along the
+    generalised one of :math:`H_r u = \lambda H_p u` with the largest :math:`\lambda`.
+
+    Parameters
+    ----------
+    model : GatedModel
+        With gates at a minimum of their loss.
+    X : (n, d) array
+        Inputs.
+    y : (n,) array
+        Labels.
+
+    Returns
+    -------
+    gradient : (k-1, d) array
+        For gradient descent, of length one.
+    em : (k-1, d) array
+        For EM, of length one in the metric of :math:`H_p`.
+    """
+    sample = as_sample(X, y, n_columns=model.n_features)
+    prior = covariance_hessian(np.exp(model._log_gate_probabilities(sample.X)), sample.X)
+    posterior = covariance_hessian(model._posterior(sample.X, sample.y), sample.X)
+    gradient, em = eigh(prior - posterior)[1][:, 0], eigh(posterior, prior)[1][:, -1]
+    return gradient.reshape(model.gates.shape), em.reshape(model.gates.shape)
+
+
+def gate_curvature(model, X, y, *, gate_ridge=0.0, sample_weight=None):
     r"""Diagnose the gates' loss at a model.
 
     Parameters
@@ -80,7 +109,7 @@ def gate_curvature(model, X, y, ridge=0.0, sample_weight=None):
         Inputs.
     y : (n,) array
         Labels.
-    ridge : float
+    gate_ridge : float
         Weight of the penalty, as in :func:`moelib.learn_gates`.
     sample_weight : (n,) array, optional
         How often each sample counts.
@@ -105,11 +134,10 @@ def gate_curvature(model, X, y, ridge=0.0, sample_weight=None):
     ----------
     Dempster, Laird & Rubin (1977) on the rate of EM.   Taught in: :ref:`ch-learning-gates`.
     """
-    X = as_matrix(X, "X", n_columns=model.n_features)
-    y = as_vector(y, "y", len(X))
-    weights = as_weights(sample_weight, len(y))
-    ridge = as_not_negative(ridge, "ridge")
-    p, r = model.gate_probabilities(X), model.posterior(X, y)
+    sample = as_sample(X, y, sample_weight, n_columns=model.n_features)
+    X, weights = sample.X, sample.weights
+    ridge = as_not_negative(gate_ridge, "gate_ridge")
+    p, r = np.exp(model._log_gate_probabilities(X)), model._posterior(X, sample.y)
     prior = covariance_hessian(p, X, weights, ridge)
     posterior = covariance_hessian(r, X, weights)
     damping = 1e-14 * max(np.trace(prior), np.finfo(float).tiny) * np.eye(len(prior))
@@ -117,6 +145,6 @@ def gate_curvature(model, X, y, ridge=0.0, sample_weight=None):
         eigenvalues=np.linalg.eigvalsh(prior - posterior),
         prior_eigenvalues=np.linalg.eigvalsh(prior),
         missing=eigh(posterior, prior + damping, eigvals_only=True),
-        prior_uncertainty=np.average(p * (1 - p), axis=0, weights=weights),
-        posterior_uncertainty=np.average(r * (1 - r), axis=0, weights=weights),
+        prior_uncertainty=sample.mean(p * (1 - p)),
+        posterior_uncertainty=sample.mean(r * (1 - r)),
     )

@@ -3,15 +3,16 @@ experts perfectly, experts that cannot be told apart. Each is found by name."""
 
 import numpy as np
 from scipy.linalg import pinvh
+from scipy.optimize import linprog
 from scipy.sparse.csgraph import connected_components
 
 from moelib.parameters import FreeParameters
-from moelib.validation import as_weights
+from moelib.validation import as_sample
 
 IN_DOUBT = 0.1  # samples; two groups of experts with less than this in doubt are separated
 
 
-def find_degeneracies(model, X, y, free=FreeParameters(), covariance=None, sample_weight=None):
+def find_degeneracies(model, X, y, *, free=FreeParameters(), covariance=None, sample_weight=None):
     r"""Name what is degenerate in a fitted mixture of experts; experts are numbered from 1.
 
     - An expert *hardly fires* if the posterior gives it fewer samples, the sum of :math:`r_i`, than
@@ -58,15 +59,62 @@ def find_degeneracies(model, X, y, free=FreeParameters(), covariance=None, sampl
     ----------
     Albert & Anderson (1984) on separation.   Taught in: :ref:`ch-learning-gates`.
     """
-    weights = as_weights(sample_weight, len(y))
-    total = len(y) if sample_weight is None else float(np.sum(sample_weight))
-    fires = total * np.average(model.posterior(X, y), axis=0, weights=weights)
+    sample = as_sample(X, y, sample_weight, n_columns=model.n_features)
+    return degeneracies_from_sample(model, sample, free=free, covariance=covariance)
+
+
+def degeneracies_from_sample(model, sample, *, free=FreeParameters(), covariance=None):
+    """What :func:`find_degeneracies` does, on data that have been checked."""
+    fires = sample.total * sample.mean(model._posterior(sample.X, sample.y))
     dead = fires < model.n_features + free.intercepts
+    alive = np.flatnonzero(~dead)
     return [
-        *(_hardly_fires(i, fires[i], total) for i in np.flatnonzero(dead)),
-        *_separations(model, X, weights, total, np.flatnonzero(~dead)),
-        *_coincidences(model, free, covariance, total, np.flatnonzero(~dead)),
+        *(_hardly_fires(i, fires[i], sample.total) for i in np.flatnonzero(dead)),
+        *_separations(model, sample, alive),
+        *_coincidences(model, free, covariance, sample.total, alive),
     ]
+
+
+def separating_gate(model, X, y):
+    r"""A gate that sends every sample to the expert nearest to its label, if there is one.
+
+    A linear program: :math:`\langle w_i - w_j, x\rangle \ge 1` for the nearest expert i and every
+    other j, at every sample. With it the likelihood has no maximum in the gates, or hardly one.
+
+    Parameters
+    ----------
+    model : GatedModel
+        Its experts and noise; its gates play no part.
+    X : (n, d) array
+        Inputs.
+    y : (n,) array
+        Labels.
+
+    Returns
+    -------
+    (k-1, d) array or None
+        ``None`` if no gate separates the samples.
+
+    References
+    ----------
+    Albert & Anderson (1984).   Taught in: :ref:`ch-learning-gates`.
+
+    Examples
+    --------
+    >>> from moelib import GatedModel
+    >>> X, model = np.array([[-1.0], [2.0]]), GatedModel([[1.0], [-1.0]], [[0.0]], 0.1)
+    >>> float(separating_gate(model, X, np.abs(X[:, 0])).item()) >= 1
+    True
+    """
+    sample = as_sample(X, y, n_columns=model.n_features)
+    nearest = np.argmin((sample.y[:, None] - model._expert_means(sample.X)) ** 2, axis=1)
+    one_hot = np.eye(model.n_experts)
+    signs = (one_hot[nearest, None] - one_hot)[:, :, :-1]
+    ahead = np.einsum("sji,sd->sjid", signs, sample.X).reshape(-1, model.gates.size)
+    ahead = ahead[np.any(ahead, axis=1)]
+    zero, one = np.zeros(model.gates.size), np.ones(len(ahead))
+    found = linprog(zero, -ahead, -one, bounds=(None, None)).x
+    return None if found is None else found.reshape(model.gates.shape)
 
 
 def _hardly_fires(i, count, total):
@@ -76,19 +124,19 @@ def _hardly_fires(i, count, total):
     )
 
 
-def _separations(model, X, weights, total, alive):
+def _separations(model, sample, alive):
     """Components of the graph whose edges are pairs of experts with samples in doubt."""
-    p = model.gate_probabilities(X)[:, alive]
-    weighted = p if weights is None else p * weights[:, None]
-    in_doubt = total / len(X) * (weighted.T @ p)
+    p = np.exp(model._log_gate_probabilities(sample.X))[:, alive]
+    weighted = p if sample.weights is None else p * sample.weights[:, None]
+    in_doubt = sample.total / len(sample) * (weighted.T @ p)
     n_groups, group = connected_components(in_doubt > IN_DOUBT / len(alive) ** 2, directed=False)
     for g in range(1, n_groups):
         yield (
             f"the gate separates {_names(alive[group == 0])} from {_names(alive[group == g])} "
             "perfectly: steeper copies of it are hardly less likely, so its size is not "
             "determined, only where it switches. For finite gates and standard errors use a ridge: "
-            f"gate_ridge={1 / total:.2g} is a standard normal prior on their slopes, for inputs of "
-            "unit scale"
+            f"gate_ridge={1 / sample.total:.2g} is a standard normal prior on their slopes, for "
+            "inputs of unit scale"
         )
 
 

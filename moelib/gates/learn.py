@@ -4,24 +4,17 @@ r"""The second loss at work: gates by maximum likelihood, with the experts froze
 the noise learned along the way.
 """
 
-import warnings
-from dataclasses import dataclass
-
 import numpy as np
 
-from moelib.gates.degeneracy import find_degeneracies
+from moelib.climb import Climb, noise_floor
+from moelib.gates.degeneracy import degeneracies_from_sample
 from moelib.gates.loss import (
-    covariance_hessian,
     em_step,
-    gate_gradient,
-    gate_hessian,
     gradient_step,
-    log_gate_probabilities,
     log_normal_density,
     negative_log_likelihood,
     newton_step,
     posterior,
-    surrogate_step,
 )
 from moelib.links import as_link
 from moelib.model import GatedModel
@@ -32,67 +25,26 @@ from moelib.validation import (
     as_matrix,
     as_not_negative,
     as_positive,
-    as_vector,
-    as_weights,
+    as_sample,
+    warn,
 )
 
-__all__ = [
-    "GateFit",
-    "covariance_hessian",
-    "em_step",
-    "gate_gradient",
-    "gate_hessian",
-    "gradient_step",
-    "learn_gates",
-    "log_gate_probabilities",
-    "log_normal_density",
-    "negative_log_likelihood",
-    "newton_step",
-    "posterior",
-    "surrogate_step",
-]
-
-
-@dataclass(frozen=True, eq=False)
-class GateFit:
-    """What :func:`learn_gates` found.
-
-    Attributes
-    ----------
-    gates : (k-1, d) array
-        The gates, in rows; the last gate is zero and left out.
-    noise : float
-        Standard deviation, inflated by what the experts get wrong.
-    history : list of float
-        The loss after every step, in nats per sample; never increasing.
-    converged : bool
-        Whether it stopped before its steps ran out.
-    path : (steps + 1, k-1, d) array
-        The gates after every step, from the start on.
-    noises : (steps + 1,) array
-        The noise after every step.
-    """
-
-    gates: np.ndarray
-    noise: float
-    history: list
-    converged: bool
-    path: np.ndarray
-    noises: np.ndarray
+STEPS = {"newton": newton_step, "gradient": gradient_step, "em": em_step}
 
 
 def learn_gates(
     X,
     y,
     experts,
+    *,
     link="identity",
     noise=None,
-    method="newton",
+    solver="newton",
     max_iter=100,
     tol=1e-8,
-    ridge=0.0,
+    gate_ridge=0.0,
     sample_weight=None,
-    start=None,
+    init=None,
 ):
     """Recover the gates once the experts are known.
 
@@ -110,7 +62,7 @@ def learn_gates(
         Standard deviation. If not given it is learned along with the gates, which is the safe
         choice when the experts are estimates: their error adds to the noise, and a noise level that
         is too small makes the gates over-confident.
-    method : {"newton", "gradient", "em"}
+    solver : {"newton", "gradient", "em"}
         Newton steps on the loss, gradient descent on it, or EM (Newton steps on its convex
         surrogate, the posterior held fixed).
     max_iter : int
@@ -118,17 +70,19 @@ def learn_gates(
     tol : float
         Stop when a step lowers the loss by less than this (nats per sample); gradient descent,
         which creeps, stops at a gradient norm of sqrt(tol).
-    ridge : float
-        Weight of the penalty ridge/2 |W|^2; 1/n is a standard normal prior on the gates. Gates that
-        separate the samples need one: see :func:`moelib.gate_curvature`.
+    gate_ridge : float
+        Weight of the penalty, half of it times |W|^2; 1/n is a standard normal prior on the gates.
+        Gates that separate the samples need one: see :func:`moelib.gate_curvature`.
     sample_weight : (n,) array, optional
         How often each sample counts.
-    start : (k-1, d) array, optional
+    init : (k-1, d) array, optional
         First gates; zero, an indifferent gate, if not given.
 
     Returns
     -------
-    GateFit
+    Climb
+        Models with these experts. Their objective is minus the gates' loss, the log-likelihood per
+        sample less the ridge's penalty; the noise is inflated by what the experts get wrong.
 
     Warns
     -----
@@ -144,60 +98,74 @@ def learn_gates(
     >>> model = standard_model(d=6)
     >>> X, y = model.sample(8000, np.random.default_rng(0))
     >>> fit = learn_gates(X, y, model.experts)
-    >>> gate_error(fit.gates, model.gates) < 0.01, round(fit.noise, 2)
+    >>> gate_error(fit.model.gates, model.gates) < 0.01, round(fit.model.noise, 2)
     (True, 0.05)
 
     References
     ----------
     Jordan & Jacobs (1994).   Taught in: :ref:`ch-learning-gates`.
     """
-    X = as_matrix(X, "X")
-    y = as_vector(y, "y", len(X))
+    sample = as_sample(X, y, sample_weight)
+    settings = dict(link=link, noise=noise, solver=solver, max_iter=max_iter, tol=tol, init=init)
+    climb = gates_from_sample(sample, experts, gate_ridge=gate_ridge, **settings)
+    if not climb.converged:
+        warn(
+            f"the gates did not converge in {max_iter} steps of solver {solver!r}: raise max_iter "
+            "or use solver='newton'",
+            ConvergenceWarning,
+        )
+    for sentence in degeneracies_from_sample(climb.model, sample):
+        warn(sentence, AssumptionWarning)
+    return climb
+
+
+def gates_from_sample(
+    sample,
+    experts,
+    *,
+    link="identity",
+    noise=None,
+    solver="newton",
+    max_iter=100,
+    tol=1e-8,
+    gate_ridge=0.0,
+    init=None,
+):
+    """What :func:`learn_gates` does, on data that have been checked, without its warnings."""
+    X, weights, link = sample.X, sample.weights, as_link(link)
     experts = as_matrix(experts, "experts", n_columns=X.shape[1])
-    step = {"newton": newton_step, "gradient": gradient_step, "em": em_step}[
-        as_choice(method, "method", ["newton", "gradient", "em"])
-    ]
-    weights, ridge = as_weights(sample_weight, len(y)), as_not_negative(ridge, "ridge")
-    squares = (y[:, None] - as_link(link).value(X @ experts.T)) ** 2
-    learn_noise = noise is None
-    variance = (
-        np.average(squares.mean(axis=1), weights=weights)
-        if learn_noise
-        else as_positive(noise, "noise") ** 2
-    )
-    floor = 1e-12 * max(np.mean(y**2), np.finfo(float).tiny)
-    W = np.zeros((len(experts) - 1, X.shape[1]))
-    if start is not None:
-        W = as_matrix(start, "start", n_columns=X.shape[1])
-        if len(W) != len(experts) - 1:
-            raise ValueError(
-                f"start must have one row fewer than experts ({len(experts) - 1}), got {len(W)}"
-            )
+    step = STEPS[as_choice(solver, "solver", list(STEPS))]
+    ridge = as_not_negative(gate_ridge, "gate_ridge")
+    squares = (sample.y[:, None] - link.value(X @ experts.T)) ** 2
+    known = None if noise is None else as_positive(noise, "noise")
+    variance = sample.mean(squares.mean(axis=1)) if known is None else known**2
+    floor = noise_floor(sample) ** 2
+    W = _first_gates(init, len(experts), X.shape[1])
     log_normals = log_normal_density(squares, variance)
-    history, converged = [negative_log_likelihood(W, X, log_normals, weights, ridge)], False
-    path, variances = [W], [variance]
+    history = [-negative_log_likelihood(W, X, log_normals, weights, ridge)]
+    found, converged = [(W, variance)], False
     for _ in range(max_iter):
         W, gradient_norm = step(W, X, log_normals, weights, ridge)
-        if learn_noise:
-            own = np.sum(posterior(W, X, log_normals) * squares, axis=1)
-            variance = max(np.average(own, weights=weights), floor)
+        if known is None:
+            variance = sample.mean(np.sum(posterior(W, X, log_normals) * squares, axis=1))
+            variance = max(variance, floor)
             log_normals = log_normal_density(squares, variance)
-        history.append(negative_log_likelihood(W, X, log_normals, weights, ridge))
-        path.append(W)
-        variances.append(variance)
-        small_step = history[-2] - history[-1] < tol
-        if small_step and (method != "gradient" or gradient_norm < np.sqrt(tol)):
-            converged = True
+        history.append(-negative_log_likelihood(W, X, log_normals, weights, ridge))
+        found.append((W, variance))
+        small_step = history[-1] - history[-2] < tol
+        converged = small_step and (solver != "gradient" or gradient_norm < np.sqrt(tol))
+        if converged:
             break
-    if not converged:
-        warnings.warn(
-            f"the gates did not converge in {max_iter} steps of method {method!r}: raise max_iter "
-            "or use method='newton'",
-            ConvergenceWarning,
-            stacklevel=2,
-        )
-    noises = np.sqrt(variances)
-    model = GatedModel(experts, W, noises[-1], link)
-    for sentence in find_degeneracies(model, X, y, sample_weight=sample_weight):
-        warnings.warn(sentence, AssumptionWarning, stacklevel=2)
-    return GateFit(W, float(noises[-1]), history, converged, np.array(path), noises)
+    noises = [float(np.sqrt(variance)) if known is None else known for _, variance in found]
+    path = [GatedModel(experts, W, noise, link) for (W, _), noise in zip(found, noises)]
+    return Climb(path[-1], history, bool(converged), path)
+
+
+def _first_gates(init, k, d):
+    """The gates to start from, zero if none are given."""
+    if init is None:
+        return np.zeros((k - 1, d))
+    W = as_matrix(init, "init", n_columns=d)
+    if len(W) != k - 1:
+        raise ValueError(f"init must have one row fewer than experts ({k - 1}), got {len(W)}")
+    return W

@@ -18,12 +18,18 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 from scipy.special import log_softmax, logsumexp
 
+from moelib.climb import backtrack
 from moelib.data.batches import row_blocks
 
 
 def log_normal_density(squares, variance):
     """Logarithm of the normal density at squared residuals (n, k)."""
     return -0.5 * (squares / variance + np.log(2 * np.pi * variance))
+
+
+def log_normals(model, X, y):
+    """Log-density of the label under each expert, which the gates' loss is given: (n, k)."""
+    return log_normal_density((y[:, None] - model.expert_means(X)) ** 2, model.noise**2)
 
 
 def log_gate_probabilities(W, D):
@@ -130,15 +136,16 @@ def _weighted(values, weights):
 
 def _descend(W, direction, gradient, loss):
     """Step along -direction, halved until the loss falls; return the gates and |gradient|."""
-    start, slope = loss(W), np.sum(gradient * direction)
-    step, norm = 1.0, float(np.linalg.norm(gradient))
-    rounding = np.finfo(float).eps * abs(start)  # near a minimum, where no fall can be seen
-    while step > 1e-10:
+    before, slope = loss(W), np.sum(gradient * direction)
+    rounding = np.finfo(float).eps * abs(before)  # near a minimum, where no fall can be seen
+
+    def attempt(step):
         candidate = W - step * direction
-        if loss(candidate) <= start - 1e-4 * step * slope + rounding:
-            return candidate, norm
-        step /= 2
-    return W, norm
+        falls = loss(candidate) <= before - 1e-4 * step * slope + rounding
+        return candidate if falls else None
+
+    found = backtrack(attempt, shortest=1e-10)
+    return (W if found is None else found), float(np.linalg.norm(gradient))
 
 
 def _solve(hessian, gradient):

@@ -5,11 +5,13 @@ a strict local minimum. The gates' last row is zero, so no direction is flat by 
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
+from moelib.climb import backtrack
 from moelib.parameters import FreeParameters
-from moelib.validation import as_choice, as_matrix, as_vector
+from moelib.validation import as_choice, as_sample
 
 LOSSES = ["likelihood", "least-squares"]
 
@@ -38,7 +40,7 @@ class StationaryPoint:
         return bool(self.gradient_norm < 1e-8 and self.eigenvalues[0] > 1e-8)
 
 
-def certify(model, X, y, loss="likelihood", free=FreeParameters()):
+def certify(model, X, y, *, loss="likelihood", free=FreeParameters()):
     """Gradient and Hessian spectrum of a loss at a model.
 
     Parameters
@@ -78,7 +80,7 @@ def certify(model, X, y, loss="likelihood", free=FreeParameters()):
     )
 
 
-def polish(model, X, y, loss="likelihood", free=FreeParameters(), max_iter=50, tol=1e-10):
+def polish(model, X, y, *, loss="likelihood", free=FreeParameters(), max_iter=50, tol=1e-10):
     """Newton's method from a point near a minimum, until the gradient is below ``tol``.
 
     Parameters
@@ -116,13 +118,17 @@ def polish(model, X, y, loss="likelihood", free=FreeParameters(), max_iter=50, t
         values, vectors = np.linalg.eigh(hessian)
         size = np.maximum(np.abs(values), 1e-10 * np.abs(values).max())
         direction = vectors @ ((vectors.T @ gradient) / size)
-        step = 1.0
-        while value(vector - step * direction) > value(vector) + 1e-14 and step > 1e-8:
-            step /= 2
-        vector = vector - step * direction
-    experts, gates, log_noise = free.blocks(vector, *model.experts.shape)
-    noise = float(np.exp(log_noise[0])) if free.noise else model.noise
-    return free.model(experts, gates, noise, like=model)
+        moved = backtrack(partial(_descended, value, vector, direction), shortest=1e-8)
+        if moved is None:
+            break
+        vector = moved
+    return free.from_vector(vector, like=model)
+
+
+def _descended(value, vector, direction, step):
+    """The vector after a step along -direction; None where the loss would rise."""
+    moved = vector - step * direction
+    return moved if value(moved) <= value(vector) + 1e-14 else None
 
 
 def _loss_of(model, X, y, loss, free):
@@ -134,19 +140,15 @@ def _loss_of(model, X, y, loss, free):
     as_choice(loss, "loss", LOSSES)
     if loss == "least-squares" and free.noise:
         raise ValueError("squared error has no noise: pass free=FreeParameters(noise=False)")
-    X = as_matrix(X, "X", n_columns=model.n_features)
-    y = as_vector(y, "y", len(X))
-    design, labels = torch.tensor(free.expert_design(X)), torch.tensor(y)
-    experts, gates = free.rows(model)
-    log_noise = [np.log(model.noise)] * free.noise
-    vector = np.concatenate([experts.ravel(), gates.ravel(), log_noise])
+    sample = as_sample(X, y, n_columns=model.n_features)
+    design, labels = torch.tensor(free.expert_design(sample.X)), torch.tensor(sample.y)
 
     def function(theta):
         A, W, s = free.blocks(theta, *model.experts.shape)
         if loss == "least-squares":
-            return least_squares_loss(A, W, design, labels, model.link)
+            return least_squares_loss(A, W, design, labels, link=model.link)
         noise = s[0].exp() if free.noise else model.noise
-        return log_loss(A, W, noise, design, labels, model.link)
+        return log_loss(A, W, noise, design, labels, link=model.link)
 
     def value(v):
         with torch.no_grad():
@@ -157,4 +159,4 @@ def _loss_of(model, X, y, loss, free):
         gradient = torch.func.grad(function)(theta)
         return gradient.numpy(), torch.autograd.functional.hessian(function, theta).numpy()
 
-    return vector, value, derivatives
+    return free.vector(model), value, derivatives

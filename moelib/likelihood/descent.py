@@ -1,48 +1,23 @@
 r"""The standard ways to train a gated layer, which the two losses are compared with.
 
 Squared error and joint likelihood are minimised in all parameters at once, by L-BFGS or by Adam,
-with gradients from torch. Gradient EM takes one gradient step in place of EM's M-step.
+with gradients from torch.
 """
 
-import warnings
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from scipy.optimize import minimize
 
-from moelib.gates.loss import log_gate_probabilities
-from moelib.likelihood.em import NOISE_FLOOR, EMFit
-from moelib.model import GatedModel
+from moelib.climb import Climb, warned
 from moelib.parameters import FreeParameters
-from moelib.validation import ConvergenceWarning, as_choice, as_matrix, as_vector
+from moelib.validation import as_choice, as_sample
 
 SOLVERS = ["lbfgs", "adam"]
 ADAM_RATE = 0.02  # falls to zero along a half cosine
 
 
-@dataclass(frozen=True, eq=False)
-class LeastSquaresFit:
-    """What :func:`least_squares` found.
-
-    Attributes
-    ----------
-    model : GatedModel
-        The fitted model; its noise is the root mean square residual of the gated mean.
-    history : list of float
-        Mean squared error after every step.
-    converged : bool
-        Whether it stopped before its steps ran out.
-    path : list of GatedModel
-        The models that the history belongs to.
-    """
-
-    model: GatedModel
-    history: list
-    converged: bool
-    path: list
-
-
-def least_squares(X, y, start, free=FreeParameters(), solver="lbfgs", max_iter=1000):
+def least_squares(X, y, init, *, free=FreeParameters(), solver="lbfgs", max_iter=1000):
     r"""Minimise :math:`\hat E (y - \sum_i p_i(x) g(\langle a_i, x\rangle))^2` in A and W.
 
     Parameters
@@ -51,7 +26,7 @@ def least_squares(X, y, start, free=FreeParameters(), solver="lbfgs", max_iter=1
         Inputs.
     y : (n,) array
         Labels.
-    start : GatedModel
+    init : GatedModel
         Where to start; see :func:`joint_likelihood` on gates that are zero.
     free : FreeParameters
         Whether there are intercepts; the noise plays no part.
@@ -62,7 +37,9 @@ def least_squares(X, y, start, free=FreeParameters(), solver="lbfgs", max_iter=1
 
     Returns
     -------
-    LeastSquaresFit
+    Climb
+        Its objective is minus the mean squared error; the noise of its model is the root mean
+        square residual of the gated mean.
 
     Warns
     -----
@@ -79,24 +56,32 @@ def least_squares(X, y, start, free=FreeParameters(), solver="lbfgs", max_iter=1
     >>> from moelib import standard_model
     >>> model = standard_model(d=5, n_experts=2)
     >>> X, y = model.sample(1000, np.random.default_rng(0))
-    >>> fit = least_squares(X, y, start=model)
-    >>> bool(fit.history[-1] <= np.mean((y - model.mean(X)) ** 2))
+    >>> fit = least_squares(X, y, init=model)
+    >>> bool(-fit.objective <= np.mean((y - model.mean(X)) ** 2))
     True
     """
+    sample = as_sample(X, y, n_columns=init.n_features)
+    options = dict(free=free, solver=solver, max_iter=max_iter)
+    return warned(squares_from_sample(sample, init, **options), "L-BFGS", max_iter)
+
+
+def squares_from_sample(sample, init, *, free, solver, max_iter):
+    """What :func:`least_squares` does, on data that have been checked."""
     from moelib.losses import least_squares_loss
 
+    free.refuse_ridge("least squares")
     free = FreeParameters(free.intercepts, noise=False, gate_slopes=free.gate_slopes)
 
     def loss(experts, gates, log_noise, design, labels):
-        return least_squares_loss(experts, gates, design, labels, start.link)
+        return least_squares_loss(experts, gates, design, labels, link=init.link)
 
-    path, history, converged = _descend(X, y, start, free, loss, solver, max_iter)
-    residual = float(np.sqrt(np.mean((y - path[-1].mean(X)) ** 2)))
+    path, losses, converged = _descend(sample, init, free, loss, solver, max_iter)
+    residual = float(np.sqrt(np.mean((sample.y - path[-1]._mean(sample.X)) ** 2)))
     path[-1] = replace(path[-1], noise=residual)
-    return LeastSquaresFit(path[-1], history, converged, path)
+    return Climb(path[-1], [-value for value in losses], converged, path)
 
 
-def joint_likelihood(X, y, start, free=FreeParameters(), solver="lbfgs", max_iter=1000):
+def joint_likelihood(X, y, init, *, free=FreeParameters(), solver="lbfgs", max_iter=1000):
     """Maximise the likelihood in experts, gates and noise at once.
 
     Parameters
@@ -105,7 +90,7 @@ def joint_likelihood(X, y, start, free=FreeParameters(), solver="lbfgs", max_ite
         Inputs.
     y : (n,) array
         Labels.
-    start : GatedModel
+    init : GatedModel
         Where to start. Gates that are all zero are a symmetric point: the experts alone break the
         symmetry.
     free : FreeParameters
@@ -117,8 +102,8 @@ def joint_likelihood(X, y, start, free=FreeParameters(), solver="lbfgs", max_ite
 
     Returns
     -------
-    EMFit
-        Its history is the log-likelihood per sample.
+    Climb
+        Its objective is the log-likelihood per sample.
 
     Warns
     -----
@@ -139,122 +124,41 @@ def joint_likelihood(X, y, start, free=FreeParameters(), solver="lbfgs", max_ite
     ----------
     Taught in: :ref:`ch-likelihood-and-em`.
     """
+    sample = as_sample(X, y, n_columns=init.n_features)
+    options = dict(free=free, solver=solver, max_iter=max_iter)
+    return warned(likelihood_from_sample(sample, init, **options), "L-BFGS", max_iter)
+
+
+def likelihood_from_sample(sample, init, *, free, solver, max_iter):
+    """What :func:`joint_likelihood` does, on data that have been checked."""
     from moelib.losses import log_loss
 
+    free.refuse_ridge("joint likelihood")
+
     def loss(experts, gates, log_noise, design, labels):
-        noise = log_noise[0].exp() if free.noise else start.noise
-        return log_loss(experts, gates, noise, design, labels, start.link)
+        noise = log_noise[0].exp() if free.noise else init.noise
+        return log_loss(experts, gates, noise, design, labels, link=init.link)
 
-    path, losses, converged = _descend(X, y, start, free, loss, solver, max_iter)
-    return EMFit(path[-1], [-value for value in losses], converged, path)
-
-
-def gradient_em(X, y, start, free=FreeParameters(), max_iter=5000, tol=1e-9):
-    r"""EM with one gradient step on the expected log-likelihood in place of the M-step.
-
-    The steps are as long as the curvature bounds allow: with L the largest eigenvalue of
-    :math:`\hat E[x x^\top]`, :math:`\sigma^2 / L` for the experts (halved until the weighted
-    squares fall, if the link is not linear) and :math:`2 / L` for the gates. The noise, if
-    learned, has its closed form. The likelihood never falls.
-
-    Parameters
-    ----------
-    X : (n, d) array
-        Inputs.
-    y : (n,) array
-        Labels.
-    start : GatedModel
-        Where to start.
-    free : FreeParameters
-        What to learn.
-    max_iter : int
-        Most iterations.
-    tol : float
-        Stop when an iteration gains less, in nats per sample.
-
-    Returns
-    -------
-    EMFit
-
-    Warns
-    -----
-    ConvergenceWarning
-        When ``max_iter`` iterations were not enough.
-
-    Examples
-    --------
-    >>> from moelib import random_start, regressor_error, standard_model
-    >>> model = standard_model(d=5, n_experts=2)
-    >>> rng = np.random.default_rng(0)
-    >>> X, y = model.sample(2000, rng)
-    >>> fit = gradient_em(X, y, random_start(X, y, 2, rng))
-    >>> regressor_error(fit.model.experts, model.experts) < 1e-3
-    True
-
-    References
-    ----------
-    Taught in: :ref:`ch-likelihood-and-em`.
-    """
-    X = as_matrix(X, "X", n_columns=start.n_features)
-    y = as_vector(y, "y", len(X))
-    expert_design, gate_design = free.expert_design(X), free.gate_design(X)
-    expert_step = 1 / _largest_eigenvalue(expert_design)
-    gate_step = 2 / _largest_eigenvalue(gate_design)
-    floor = NOISE_FLOOR * max(np.std(y), np.finfo(float).tiny)
-    model, history, path, converged = start, [], [], False
-    for iteration in range(max_iter + 1):
-        history.append(float(np.mean(model.log_density(X, y))))
-        path.append(model)
-        converged = iteration > 0 and history[-1] - history[-2] < tol
-        if converged or iteration == max_iter:
-            break
-        r = model.posterior(X, y)
-        experts, gates = free.rows(model)
-        p = np.exp(log_gate_probabilities(gates, gate_design))
-        gates = gates + gate_step * (r - p)[:, :-1].T @ gate_design / len(X)
-        experts = _expert_gradient_step(experts, expert_design, y, r, model.link, expert_step)
-        noise = model.noise
-        if free.noise:
-            squares = (y[:, None] - model.link.value(expert_design @ experts.T)) ** 2
-            noise = max(np.sqrt(np.mean(np.sum(r * squares, axis=1))), floor)
-        model = free.model(experts, gates, noise, like=model)
-    if not converged:
-        _warn("gradient EM", max_iter)
-    return EMFit(model, history, converged, path)
+    path, losses, converged = _descend(sample, init, free, loss, solver, max_iter)
+    return Climb(path[-1], [-value for value in losses], converged, path)
 
 
-def _expert_gradient_step(experts, design, y, r, link, step):
-    answers = link.value(design @ experts.T)
-    residual = y[:, None] - answers
-    slope = link.derivative(design @ experts.T)
-    direction = (r * residual * slope).T @ design / len(y)
-    loss = np.sum(r * residual**2)
-    while step > 1e-12:
-        candidate = experts + step * direction
-        if np.sum(r * (y[:, None] - link.value(design @ candidate.T)) ** 2) <= loss:
-            return candidate
-        step /= 2
-    return experts
-
-
-def _descend(X, y, start, free, loss, solver, max_iter):
+def _descend(sample, init, free, loss, solver, max_iter):
     """Minimise a torch loss of (expert rows, gate rows, log noise); the models and the history."""
     import torch
 
     as_choice(solver, "solver", SOLVERS)
     if not free.gate_slopes:
         raise ValueError("gate_slopes=False is for EM only")
-    X = as_matrix(X, "X", n_columns=start.n_features)
-    y = as_vector(y, "y", len(X))
-    design, labels = torch.tensor(free.expert_design(X)), torch.tensor(y)
-    shape = start.experts.shape
+    design, labels = torch.tensor(free.expert_design(sample.X)), torch.tensor(sample.y)
+    shape = init.experts.shape
 
     def loss_of(theta):
         return loss(*free.blocks(theta, *shape), design, labels)
 
     run = _lbfgs if solver == "lbfgs" else _adam
-    vectors, history, converged = run(loss_of, free.vector(start), max_iter)
-    return [free.from_vector(vector, like=start) for vector in vectors], history, converged
+    vectors, history, converged = run(loss_of, free.vector(init), max_iter)
+    return [free.from_vector(vector, like=init) for vector in vectors], history, converged
 
 
 def _lbfgs(loss_of, vector, max_iter):
@@ -280,10 +184,7 @@ def _lbfgs(loss_of, vector, max_iter):
         callback=record,
         options={"maxiter": max_iter, "maxfun": 10 * max_iter, "ftol": 1e-12, "gtol": 1e-6},
     )
-    converged = result.nit < max_iter
-    if not converged:
-        _warn("L-BFGS", max_iter)
-    return vectors, history, converged
+    return vectors, history, result.nit < max_iter
 
 
 def _adam(loss_of, vector, max_iter):
@@ -304,15 +205,3 @@ def _adam(loss_of, vector, max_iter):
     with torch.no_grad():
         history.append(loss_of(theta).item())
     return [*vectors, theta.detach().numpy()], history, True
-
-
-def _largest_eigenvalue(design):
-    return float(np.linalg.eigvalsh(design.T @ design / len(design))[-1])
-
-
-def _warn(what, max_iter):
-    warnings.warn(
-        f"{what} did not converge in {max_iter} iterations: raise max_iter",
-        ConvergenceWarning,
-        stacklevel=4,
-    )

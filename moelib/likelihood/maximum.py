@@ -6,39 +6,23 @@ scores estimates the Fisher information. Scoring steps
 :math:`(n J)^{-1}` is the covariance of the estimate there.
 """
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
-from moelib.likelihood.em import NOISE_FLOOR, EMFit, expectation_maximization, penalised
-from moelib.likelihood.score import mean_score, score_moments, scores
+from moelib.climb import Climb, backtrack, noise_floor, warned
+from moelib.likelihood.em import em_from_sample, penalised
+from moelib.likelihood.score import score_moments_from_sample
 from moelib.parameters import FreeParameters
-from moelib.validation import (
-    AssumptionWarning,
-    ConvergenceWarning,
-    as_matrix,
-    as_vector,
-    as_weights,
-)
-
-__all__ = [
-    "StandardErrors",
-    "maximum_likelihood",
-    "mean_score",
-    "score_moments",
-    "scores",
-    "scoring_step",
-    "standard_errors",
-]
+from moelib.validation import AssumptionWarning, as_sample, warn
 
 LONGEST_STEP = 1e6  # of a scoring step, relative to the parameters
 LONGEST_LOG_NOISE_STEP = 2.0
 
 
 def maximum_likelihood(
-    X, y, start, free=FreeParameters(), max_iter=1000, tol=1e-9, sample_weight=None
+    X, y, init, *, free=FreeParameters(), max_iter=1000, tol=1e-9, sample_weight=None
 ):
     """Climb from a starting model to a maximum of the likelihood, in all parameters.
 
@@ -51,7 +35,7 @@ def maximum_likelihood(
         Inputs.
     y : (n,) array
         Labels.
-    start : GatedModel
+    init : GatedModel
         Where to start, for instance what the two losses found.
     free : FreeParameters
         What to learn.
@@ -64,7 +48,8 @@ def maximum_likelihood(
 
     Returns
     -------
-    EMFit
+    Climb
+        Its objective is the log-likelihood per sample, less the ridge's penalty if there is one.
 
     Warns
     -----
@@ -76,7 +61,8 @@ def maximum_likelihood(
     >>> from moelib import standard_model
     >>> model = standard_model(d=5, n_experts=2)
     >>> X, y = model.sample(2000, np.random.default_rng(0))
-    >>> fit = maximum_likelihood(X, y, start=model)
+    >>> from moelib.likelihood import mean_score
+    >>> fit = maximum_likelihood(X, y, init=model)
     >>> bool(np.abs(mean_score(fit.model, X, y)).max() < 1e-3)
     True
 
@@ -84,28 +70,30 @@ def maximum_likelihood(
     ----------
     Taught in: :ref:`ch-whole-pipeline`.
     """
-    X = as_matrix(X, "X", n_columns=start.n_features)
-    y = as_vector(y, "y", len(X))
-    weights = as_weights(sample_weight, len(y))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # EM only warms up here
-        warm = expectation_maximization(
-            X, y, start, free, max_iter, tol=max(tol, 1e-5), sample_weight=weights
-        )
+    sample = as_sample(X, y, sample_weight, n_columns=init.n_features)
+    climb = maximum_from_sample(sample, init, free=free, max_iter=max_iter, tol=tol)
+    return warned(climb, "the climb to the maximum of the likelihood", max_iter)
+
+
+def maximum_from_sample(sample, init, *, free, max_iter, tol):
+    """What :func:`maximum_likelihood` does, on data that have been checked."""
+    options = dict(free=free, max_iter=max_iter)
+    warm = em_from_sample(sample, init, tol=max(tol, 1e-5), **options)
     model, history, path = warm.model, warm.history, warm.path
     for _ in range(max_iter):
-        score, J = score_moments(model, X, y, free, weights)
+        score, J = score_moments_from_sample(model, sample, free)
         direction = _scoring_direction(J, score)
         if score @ direction / 2 < tol:
-            return EMFit(model, history, True, path)
-        model, value = _climb(model, X, y, direction, history[-1], free, weights)
-        if value <= history[-1]:
+            return Climb(model, history, True, path)
+        raised = _raised(model, sample, direction, history[-1], free)
+        if raised is None:
             break
+        model, value = raised
         history.append(value)
         path.append(model)
     # scoring stalls where the information is singular; EM still climbs, slowly
-    rest = expectation_maximization(X, y, model, free, max_iter, tol, sample_weight=weights)
-    return EMFit(rest.model, history + rest.history[1:], rest.converged, path + rest.path[1:])
+    rest = em_from_sample(sample, model, tol=tol, **options)
+    return Climb(rest.model, history + rest.history[1:], rest.converged, path + rest.path[1:])
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +125,7 @@ class StandardErrors:
     covariance: np.ndarray
 
 
-def standard_errors(model, X, y, free=FreeParameters(), sample_weight=None):
+def standard_errors(model, X, y, *, free=FreeParameters(), sample_weight=None):
     r"""Standard errors of maximum-likelihood estimates, from the information matrix.
 
     They are the roots of the diagonal of :math:`(n J)^{-1}`. With a ridge on the gates, J gets its
@@ -169,10 +157,14 @@ def standard_errors(model, X, y, free=FreeParameters(), sample_weight=None):
     ----------
     Louis (1982) on information in mixtures.   Taught in: :ref:`ch-whole-pipeline`.
     """
-    weights = as_weights(sample_weight, len(X))
-    _, J = score_moments(model, X, y, free, weights)
-    n = len(X) if sample_weight is None else np.sum(sample_weight)
-    return errors_from_information(model, J, n, free)
+    sample = as_sample(X, y, sample_weight, n_columns=model.n_features)
+    return errors_from_sample(model, sample, free)
+
+
+def errors_from_sample(model, sample, free):
+    """What :func:`standard_errors` does, on data that have been checked."""
+    _, J = score_moments_from_sample(model, sample, free)
+    return errors_from_information(model, J, sample.total, free)
 
 
 def errors_from_information(model, J, n, free):
@@ -184,12 +176,11 @@ def errors_from_information(model, J, n, free):
     if not regular.all():
         undetermined = (vectors[:, ~regular] ** 2).sum(axis=1) > 1e-6
         variance[undetermined] = np.inf
-        warnings.warn(
+        warn(
             f"the information matrix is singular: {int(undetermined.sum())} of {len(J)} "
             "parameters are not determined by these data and have infinite standard error: a gate "
             "may separate its experts perfectly, inputs may repeat each other, or experts coincide",
             AssumptionWarning,
-            stacklevel=3,
         )
     return in_shapes(model, variance, covariance, free)
 
@@ -208,7 +199,7 @@ def in_shapes(model, variance, covariance, free):
     )
 
 
-def scoring_step(model, X, y, free=FreeParameters(), sample_weight=None):
+def scoring_step(model, X, y, *, free=FreeParameters(), sample_weight=None):
     r"""One step :math:`\theta + J^{-1} \hat E[\text{score}]`, with no search along it.
 
     Parameters
@@ -242,12 +233,10 @@ def scoring_step(model, X, y, free=FreeParameters(), sample_weight=None):
     ----------
     Taught in: :ref:`ch-best-possible`.
     """
-    score, J = score_moments(model, X, y, free, as_weights(sample_weight, len(y)))
+    sample = as_sample(X, y, sample_weight, n_columns=model.n_features)
+    score, J = score_moments_from_sample(model, sample, free)
     direction = _scoring_direction(J, score)
-    step, moved = 1.0, None
-    while moved is None:
-        moved, step = _moved(model, step * direction, free), step / 2
-    return moved
+    return backtrack(lambda step: _moved(model, step * direction, free), shortest=0.0)
 
 
 def _scoring_direction(J, score):
@@ -258,17 +247,19 @@ def _scoring_direction(J, score):
         return np.linalg.lstsq(J, score, rcond=1e-12)[0]
 
 
-def _climb(model, X, y, direction, before, free, weights):
-    """Move along the direction, halved until the penalised likelihood rises."""
-    step = 1.0
-    while step > 1e-4:
+def _raised(model, sample, direction, before, free):
+    """The model along the direction and its objective, which has risen; None if it does not."""
+    floor = noise_floor(sample)
+
+    def attempt(step):
         candidate = _moved(model, step * direction, free)
-        if candidate and candidate.noise >= NOISE_FLOOR * np.std(y):
-            value = penalised(candidate.log_density(X, y), candidate, free, weights)
-            if value > before:
-                return candidate, value
-        step /= 2
-    return model, before
+        if candidate is None or candidate.noise < floor:
+            return None
+        log_density = candidate._log_density(sample.X, sample.y)
+        value = penalised(log_density, candidate, free, sample.weights)
+        return (candidate, value) if value > before else None
+
+    return backtrack(attempt, shortest=1e-4)
 
 
 def _moved(model, change, free):

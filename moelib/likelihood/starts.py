@@ -6,7 +6,7 @@ from moelib.likelihood.em import m_step, weighted_responsibilities
 from moelib.links import as_link
 from moelib.model import GatedModel
 from moelib.parameters import FreeParameters
-from moelib.validation import as_choice, as_generator, as_matrix, as_positive, as_vector, as_weights
+from moelib.validation import as_choice, as_generator, as_positive, as_sample
 
 STARTS = ["random", "responsibilities", "kmeans"]
 
@@ -16,6 +16,7 @@ def make_start(
     y,
     n_experts,
     rng,
+    *,
     init="random",
     link="identity",
     free=FreeParameters(),
@@ -66,18 +67,26 @@ def make_start(
     ----------
     Taught in: :ref:`ch-likelihood-and-em`.
     """
+    sample = as_sample(X, y, sample_weight)
+    return start_from_sample(sample, n_experts, rng, init=init, link=link, free=free, noise=noise)
+
+
+def start_from_sample(
+    sample, n_experts, rng, *, init="random", link="identity", free=FreeParameters(), noise=None
+):
+    """What :func:`make_start` does, on data that have been checked."""
     as_choice(init, "init", STARTS)
-    model = random_start(X, y, n_experts, rng, link, free.intercepts, noise, sample_weight)
+    model = _random_model(sample, n_experts, rng, link, free.intercepts, noise)
     if init == "random":
         return model
     if init == "kmeans":
-        groups = _cluster(np.column_stack([X, y]), n_experts, rng, sample_weight)
+        groups = _cluster(np.column_stack([sample.X, sample.y]), n_experts, rng, sample.weights)
     else:
-        groups = rng.integers(n_experts, size=len(y))
-    weights = as_weights(sample_weight, len(y))
-    split = weighted_responsibilities(np.eye(n_experts)[groups], weights)
+        groups = rng.integers(n_experts, size=len(sample))
+    split = weighted_responsibilities(np.eye(n_experts)[groups], sample.weights)
     fixed = FreeParameters(free.intercepts, noise=False, gate_slopes=free.gate_slopes)
-    return m_step(model, fixed.expert_design(X), fixed.gate_design(X), y, split, fixed)
+    designs = fixed.expert_design(sample.X), fixed.gate_design(sample.X)
+    return m_step(model, *designs, sample.y, split, fixed)
 
 
 def random_start(
@@ -85,6 +94,7 @@ def random_start(
     y,
     n_experts,
     rng,
+    *,
     link="identity",
     fit_intercept=False,
     noise=None,
@@ -115,21 +125,24 @@ def random_start(
     -------
     GatedModel
     """
-    rng = as_generator(rng)
-    X, y = as_matrix(X, "X"), as_vector(y, "y")
-    weights = as_weights(sample_weight, len(y))
-    d, spread = X.shape[1], _standard_deviation(y, weights)
-    link = as_link(link)
+    sample = as_sample(X, y, sample_weight)
+    return _random_model(sample, n_experts, rng, link, fit_intercept, noise)
+
+
+def _random_model(sample, n_experts, rng, link, intercepts, noise):
+    rng, link = as_generator(rng), as_link(link)
+    X, y = sample.X, sample.y
+    d, spread = X.shape[1], _standard_deviation(sample, y)
     length = spread if link.name == "identity" else 1.0
     experts = rng.standard_normal((n_experts, d))
-    experts *= length / (np.linalg.norm(experts, axis=1, keepdims=True) * _scale(X, weights))
-    intercepts = np.zeros(n_experts)
-    if fit_intercept:
-        centre = np.average(y, weights=weights) if link.name == "identity" else 0.0
-        intercepts = centre + length * rng.standard_normal(n_experts)
-        intercepts -= experts @ np.average(X, axis=0, weights=weights)
+    experts *= length / (np.linalg.norm(experts, axis=1, keepdims=True) * _scale(sample))
+    offsets = np.zeros(n_experts)
+    if intercepts:
+        centre = sample.mean(y) if link.name == "identity" else 0.0
+        offsets = centre + length * rng.standard_normal(n_experts)
+        offsets -= experts @ sample.mean(X)
     noise = spread if noise is None else as_positive(noise, "noise")
-    return GatedModel(experts, np.zeros((n_experts - 1, d)), noise, link, intercepts)
+    return GatedModel(experts, np.zeros((n_experts - 1, d)), noise, link, offsets)
 
 
 def _cluster(points, k, rng, weights):
@@ -140,12 +153,11 @@ def _cluster(points, k, rng, weights):
     return KMeans(k, n_init=1, random_state=seed).fit_predict(scaled, sample_weight=weights)
 
 
-def _scale(X, weights):
-    """Root mean square of a column after centring, pooled over columns."""
-    spreads = _standard_deviation(X, weights)
+def _scale(sample):
+    """Root mean square of a column of X after centring, pooled over columns."""
+    spreads = _standard_deviation(sample, sample.X)
     return max(float(np.sqrt(np.mean(spreads**2))), np.finfo(float).tiny)
 
 
-def _standard_deviation(values, weights):
-    centred = values - np.average(values, axis=0, weights=weights)
-    return np.sqrt(np.average(centred**2, axis=0, weights=weights))
+def _standard_deviation(sample, values):
+    return np.sqrt(sample.mean((values - sample.mean(values)) ** 2))

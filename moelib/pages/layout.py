@@ -121,7 +121,7 @@ def shared_legend(figure, *, where="upper", **options):
     legend : Legend
         Each label once, in the order of the panels.
     """
-    found = {}
+    found: dict = {}
     for ax in figure.axes:
         for handle, label in zip(*ax.get_legend_handles_labels()):
             found.setdefault(label, handle)

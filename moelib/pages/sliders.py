@@ -107,7 +107,16 @@ def explore(draw, *, alt, caption="", dpi=120, labels=None, formats=None, start=
     >>> explore(draw, alt=lambda slope: f"A line of slope {slope:g}.", slope=[0.5, 1.0, 2.0])
     Explore(slope: 0.5, 1, 2; 3 frames). First: A line of slope 0.5.
     """
-    return Explore(draw, alt, caption, dpi, labels or {}, formats or {}, start or {}, parameters)
+    return Explore(
+        draw,
+        alt=alt,
+        caption=caption,
+        dpi=dpi,
+        labels=labels or {},
+        formats=formats or {},
+        start=start or {},
+        parameters=parameters,
+    )
 
 
 class Explore:
@@ -125,8 +134,8 @@ class Explore:
         The figure for a kernel with ipywidgets, made when first asked for.
     """
 
-    def __init__(self, draw, alt, caption, dpi, labels, formats, start, parameters):
-        check_parameters(parameters, labels=labels, formats=formats, start=start)
+    def __init__(self, draw, *, alt, caption, dpi, labels, formats, start, parameters):
+        check_sliders(parameters, labels=labels, formats=formats, start=start)
         self.draw, self.alt, self.caption, self.dpi = draw, alt, caption, dpi
         self.parameters = {name: list(values) for name, values in parameters.items()}
         self.labels = {name: labels.get(name, name.replace("_", " ")) for name in parameters}
@@ -168,7 +177,7 @@ class Explore:
         return bundle
 
 
-def check_parameters(parameters, **options):
+def check_sliders(parameters, **options):
     """Raise ValueError, saying what to do, unless the lists make a grid of at most 60 frames."""
     if not 1 <= len(parameters) <= 3:
         raise ValueError(f"give one to three parameters, as in sigma=[0.1, 1]; got {parameters}")

@@ -16,7 +16,7 @@ from bs4 import BeautifulSoup
 MAX_BYTES = 1_000_000
 MAX_FIGURE_BYTES = 60_000
 MIN_WORDS = 900
-MAX_MEDIAN_LINES, MAX_P90_LINES = 6, 16
+MAX_MEDIAN_LINES, MAX_P90_LINES, MAX_HIDDEN_LINES = 6, 16, 25
 HIDDEN = {"hide-input", "remove-input", "hide-cell", "remove-cell"}
 BOX = "{admonition} What you will learn"
 BOX_PARTS = ("**Objectives**", "**Prerequisites**", "**Time**")
@@ -163,9 +163,13 @@ def small(nb):
 # --- chapters ----------------------------------------------------------------------------------
 
 
+def n_lines(cell):
+    """Lines of code that are not blank."""
+    return sum(bool(line.strip()) for line in cell.source.splitlines())
+
+
 def short_cells(nb):
-    shown = [cell for cell in code_cells(nb) if not tags(cell) & HIDDEN]
-    lengths = sorted(sum(bool(line.strip()) for line in c.source.splitlines()) for c in shown)
+    lengths = sorted(n_lines(cell) for cell in code_cells(nb) if not tags(cell) & HIDDEN)
     if not lengths:
         return ["no visible code cell"]
     p90 = lengths[math.ceil(0.9 * len(lengths)) - 1]
@@ -174,6 +178,46 @@ def short_cells(nb):
         problems.append(f"median code cell has {median(lengths)} lines; at most {MAX_MEDIAN_LINES}")
     if p90 > MAX_P90_LINES:
         problems.append(f"nine in ten code cells have up to {p90} lines; at most {MAX_P90_LINES}")
+    return problems
+
+
+def short_hidden_cells(nb):
+    """What needs more lines than that belongs to the library, with a test."""
+    return [
+        f"code cell {i} is hidden and has {n_lines(cell)} lines; at most {MAX_HIDDEN_LINES}"
+        for i, cell in enumerate(code_cells(nb), 1)
+        if tags(cell) & HIDDEN and n_lines(cell) > MAX_HIDDEN_LINES
+    ]
+
+
+def checks_in_reach(nb):
+    """A reader sees every check of a claim without opening anything."""
+    return [
+        f"code cell {i} checks a claim and is hidden"
+        for i, cell in enumerate(code_cells(nb), 1)
+        if tags(cell) & HIDDEN and any(tag.startswith("claim-") for tag in tags(cell))
+    ]
+
+
+def imports(nb):
+    """Pairs (where, module) of what the code cells import."""
+    for i, cell in enumerate(code_cells(nb), 1):
+        for node in ast.walk(statements(cell)):
+            if isinstance(node, ast.Import):
+                yield from ((f"code cell {i}", alias.name) for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                yield f"code cell {i}", node.module or ""
+
+
+def imports_with_one_dot(nb):
+    """Pages import from the faces of the library; the modules behind them may move."""
+    problems = []
+    for where, module in imports(nb):
+        parts = module.split(".")
+        if parts[0] == "moelib" and len(parts) > 2 and parts[1] != "experiments":
+            problems.append(f"{where} imports {module}: import from {'.'.join(parts[:2])}")
+        if parts[:2] == ["unittest", "mock"]:
+            problems.append(f"{where} imports unittest.mock: give the function an argument instead")
     return problems
 
 
@@ -225,4 +269,11 @@ TECHNICAL = (
     alt_text,
     small,
 )
-CHAPTER = (short_cells, enough_words, page_frame)
+CHAPTER = (
+    short_cells,
+    short_hidden_cells,
+    checks_in_reach,
+    imports_with_one_dot,
+    enough_words,
+    page_frame,
+)

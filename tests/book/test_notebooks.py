@@ -11,6 +11,7 @@ import notebook_checks as checks
 import pytest
 
 BOOK = claims.ROOT / "book"
+MOST_LINES = 4_644  # of code in all notebooks, half of what there was
 NOTEBOOKS = [
     path.relative_to(claims.ROOT)
     for path in sorted(BOOK.rglob("*.ipynb"))
@@ -136,6 +137,23 @@ def write_long_cells(nb, code):
         cell.source = "x = 1\n" * 20
 
 
+def hide_long_cells(nb, code):
+    code[1].source = "x = 1\n" * 26
+    code[1].metadata["tags"] = ["hide-input"]
+
+
+def hide_a_check(nb, code):
+    code[2].metadata["tags"] = ["claim-thm-known", "hide-input"]
+
+
+def import_deep(nb, code):
+    code[0].source = "from moelib.experts.learn import learn_experts"
+
+
+def import_a_mock(nb, code):
+    code[2].source += "\nfrom unittest.mock import patch"
+
+
 def say_little(nb, code):
     nb.cells[2].source = "Short."
 
@@ -175,6 +193,10 @@ BREAKS = [
     (store_too_much, checks.small),
     (break_format, checks.valid_format),
     (write_long_cells, checks.short_cells),
+    (hide_long_cells, checks.short_hidden_cells),
+    (hide_a_check, checks.checks_in_reach),
+    (import_deep, checks.imports_with_one_dot),
+    (import_a_mock, checks.imports_with_one_dot),
     (say_little, checks.enough_words),
     (add_title, checks.page_frame),
     (drop_box, checks.page_frame),
@@ -202,9 +224,21 @@ def test_unknown_claim_is_caught():
     ]
 
 
-def test_hidden_cells_may_be_long():
+def test_hidden_cells_may_be_longer_than_shown_ones():
     nb = broken(write_long_cells)
     for cell in checks.code_cells(nb)[1:]:
         cell.metadata["tags"] = ["hide-input"]
     checks.code_cells(nb)[0].source = "import numpy"
-    assert checks.short_cells(nb) == []
+    assert checks.short_cells(nb) == checks.short_hidden_cells(nb) == []
+
+
+def test_experiments_are_imported_by_name():
+    nb = good_page()
+    checks.code_cells(nb)[0].source = "from moelib.experiments.race import METHODS"
+    assert checks.imports_with_one_dot(nb) == []
+
+
+def test_pages_hold_less_code_than_the_library():
+    """They held more, once: what two pages need goes to the library."""
+    cells = [cell for path in NOTEBOOKS for cell in checks.code_cells(read(path))]
+    assert 0 < sum(map(checks.n_lines, cells)) <= MOST_LINES

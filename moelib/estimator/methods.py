@@ -1,0 +1,201 @@
+"""What a method is: one row for each, which says what it runs and what it knows.
+
+Methods with *moments* learn the experts first and then the gates, each with a loss of its own; the
+others *climb* in all parameters at once, from several starts. Both may be refined at the end.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from tqdm import tqdm
+
+from moelib.climb import Climb
+from moelib.data.batches import BATCH_SIZE, shuffled_batches
+from moelib.estimator.assumptions import check_two_loss_inputs
+from moelib.experts.learn import experts_from_sample
+from moelib.experts.sgd import sgd_from_checked
+from moelib.experts.spectral import spectral_from_sample
+from moelib.gates.learn import gates_from_sample
+from moelib.likelihood.descent import likelihood_from_sample, squares_from_sample
+from moelib.likelihood.em import em_from_sample, gradient_em_from_sample
+from moelib.likelihood.maximum import maximum_from_sample
+from moelib.likelihood.starts import start_from_sample
+from moelib.model import GatedModel
+from moelib.validation import ConvergenceWarning, warn
+
+LEAST_SGD_STEPS = 300
+
+
+@dataclass(frozen=True)
+class Method:
+    """What the estimator has to know of a method.
+
+    Attributes
+    ----------
+    learn : callable or None
+        ``(sample, settings, rng) -> ExpertFit``: methods with moments.
+    climb : callable or None
+        ``(sample, init, settings, free) -> Climb``: methods that start somewhere.
+    knows_weights : bool
+        Whether it takes sample weights.
+    knows_ridge : bool
+        Whether it takes a ridge on the gates.
+    knows_constant_gate : bool
+        Whether it can learn a gate that is constant in x.
+    anneals : bool
+        Whether it can come down to a known noise.
+    at_maximum : bool
+        Whether it ends at a maximum of the likelihood without a refinement.
+    """
+
+    learn: Callable | None = None
+    climb: Callable | None = None
+    knows_weights: bool = False
+    knows_ridge: bool = False
+    knows_constant_gate: bool = False
+    anneals: bool = False
+    at_maximum: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What the stages of a fit found.
+
+    Attributes
+    ----------
+    climb : Climb
+        The last stage.
+    stages : dict
+        Name of a stage -> its result, which has a history: a ``Climb``, or an ``ExpertFit``.
+    start_objectives : (n_init,) array or None
+        The last objective of every start, for methods that start somewhere.
+    """
+
+    climb: Climb
+    stages: dict
+    start_objectives: np.ndarray | None = None
+
+
+def run(settings, sample, free, rng):
+    """Run all stages of a fit.
+
+    Parameters
+    ----------
+    settings : MixtureOfExperts
+        Read for its parameters only.
+    sample : Sample
+        The data.
+    free : FreeParameters
+        What to learn.
+    rng : numpy.random.Generator
+        For the starts.
+
+    Returns
+    -------
+    Found
+    """
+    method = METHODS[settings.method]
+    if method.learn:
+        found = _two_losses(method.learn, settings, sample, rng)
+    else:
+        found = _best_of_starts(method.climb, settings, sample, free, rng)
+    if settings.refine:
+        options = dict(free=free, max_iter=settings.max_iter, tol=settings.tol)
+        refined = maximum_from_sample(sample, found.climb.model, **options)
+        found = replace(found, climb=refined, stages=found.stages | {"refine": refined})
+    if not found.climb.converged:
+        warn("the fit did not converge: raise max_iter", ConvergenceWarning)
+    return found
+
+
+def _two_losses(learn, settings, sample, rng):
+    """First the experts, by a loss without a gate, then the gates with the experts fixed."""
+    check_two_loss_inputs(sample, settings.n_experts, link=settings.link)
+    experts = learn(sample, settings, rng)
+    gates = gates_from_sample(
+        sample,
+        experts.experts,
+        link=settings.link,
+        noise=settings.noise,
+        gate_ridge=settings.gate_ridge,
+    )
+    return Found(gates, {"experts": experts, "gates": gates})
+
+
+def _best_of_starts(climb, settings, sample, free, rng):
+    """Climb from every start and keep the best end."""
+    climbs, name = [], f"{settings.method} starts"
+    for _ in tqdm(range(settings.n_init), desc=name, disable=not settings.verbose):
+        climbs.append(climb(sample, _start(settings, sample, free, rng), settings, free))
+    objectives = np.array([one.objective for one in climbs])
+    best = climbs[int(np.argmax(objectives))]
+    return Found(best, {settings.method: best}, objectives)
+
+
+def _start(settings, sample, free, rng):
+    if isinstance(settings.init, GatedModel):
+        init = settings.init
+        return init if settings.noise is None else replace(init, noise=settings.noise)
+    options = dict(init=settings.init, link=settings.link, free=free, noise=settings.noise)
+    return start_from_sample(sample, settings.n_experts, rng, **options)
+
+
+def _l4(sample, settings, rng):
+    return experts_from_sample(sample, settings.n_experts, rng, mu=settings.mu, **_of(settings))
+
+
+def _spectral(sample, settings, rng):
+    return spectral_from_sample(sample, settings.n_experts, rng, **_of(settings))
+
+
+def _l4_sgd(sample, settings, rng):
+    batches = shuffled_batches(sample.X, sample.y, rng)
+    n_epochs = -(-LEAST_SGD_STEPS // max(len(sample) // BATCH_SIZE, 1))
+    more = dict(mu=settings.mu, n_epochs=n_epochs, verbose=settings.verbose)
+    return sgd_from_checked(batches, settings.n_experts, rng, **_of(settings), **more)
+
+
+def _of(settings):
+    """What all methods with moments are told."""
+    names = ("link", "noise", "n_init", "transforms")
+    return {name: getattr(settings, name) for name in names}
+
+
+def _em(sample, init, settings, free):
+    spread = float(np.sqrt(np.cov(sample.y, bias=True, aweights=sample.weights)))
+    options = dict(free=free, max_iter=settings.max_iter, tol=settings.tol)
+    return em_from_sample(sample, init, anneal_from=spread if settings.anneal else None, **options)
+
+
+def _gradient_em(sample, init, settings, free):
+    options = dict(free=free, max_iter=settings.max_iter, tol=settings.tol)
+    return gradient_em_from_sample(sample, init, **options)
+
+
+def _likelihood(sample, init, settings, free):
+    options = dict(free=free, solver=settings.solver, max_iter=settings.max_iter)
+    return likelihood_from_sample(sample, init, **options)
+
+
+def _squares(sample, init, settings, free):
+    options = dict(free=free, solver=settings.solver, max_iter=settings.max_iter)
+    return squares_from_sample(sample, init, **options)
+
+
+METHODS: dict[str, Method] = {
+    "two-loss": Method(learn=_l4, knows_weights=True, knows_ridge=True),
+    "l4-sgd": Method(learn=_l4_sgd, knows_ridge=True),
+    "spectral": Method(learn=_spectral, knows_weights=True, knows_ridge=True),
+    "em": Method(
+        climb=_em,
+        knows_weights=True,
+        knows_ridge=True,
+        knows_constant_gate=True,
+        anneals=True,
+        at_maximum=True,
+    ),
+    "gradient-em": Method(climb=_gradient_em, knows_constant_gate=True, at_maximum=True),
+    "likelihood": Method(climb=_likelihood, at_maximum=True),
+    "least-squares": Method(climb=_squares),
+}

@@ -1,0 +1,223 @@
+"""The table of methods: each of them runs, what its row says is true, and its histories rise."""
+
+import re
+import warnings
+
+import numpy as np
+import pytest
+
+from moelib import AssumptionWarning, MixtureOfExperts, regressor_error
+from moelib.estimator.methods import METHODS
+from moelib.gates.loss import gate_gradient, log_normal_density
+from moelib.likelihood import score_moments
+
+DESIGN = dict(d=5, n_experts=2, noise=0.3)
+CLIMBS = [name for name, method in METHODS.items() if method.climb]
+
+
+@pytest.fixture(scope="module")
+def data(standard):
+    return standard(3000, **DESIGN)
+
+
+def fitted(data, method, sample_weight=None, **settings):
+    _, X, y = data
+    estimator = MixtureOfExperts(2, method, **({"random_state": 0} | settings))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AssumptionWarning)
+        return estimator.fit(X, y, sample_weight)
+
+
+def mean_of(values, weights):
+    return np.average(values, weights=weights)
+
+
+# --- every method runs ----------------------------------------------------------------------------
+
+
+def test_the_estimator_says_which_methods_there_are():
+    said = re.search(r"method : \{(.*)\}", MixtureOfExperts.__doc__).group(1)
+    assert re.findall(r'"([^"]+)"', said) == list(METHODS)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_recovers_the_experts_and_names_its_stages(data, method):
+    with_moments = METHODS[method].learn is not None
+    assert with_moments == (METHODS[method].climb is None)
+    stages = ["experts", "gates"] if with_moments else [method]
+    fit = fitted(data, method)
+    assert list(fit.history_) == [*stages, "refine"] and fit.converged_
+    assert regressor_error(fit.experts_, data[0].experts) < 1e-3
+    blind = fitted(data, method, refine=False)
+    assert list(blind.history_) == stages
+    assert blind.log_likelihood_ < fit.log_likelihood_
+    for found in (fit, blind):
+        assert hasattr(found, "expert_fit_") == hasattr(found, "gate_fit_") == with_moments
+        assert hasattr(found, "start_objectives_") == (not with_moments)
+
+
+@pytest.mark.parametrize("method", CLIMBS)
+def test_the_best_of_the_starts_is_kept(data, method):
+    _, X, y = data
+    fit = fitted(data, method, refine=False, n_init=3)
+    assert len(fit.start_objectives_) == 3
+    assert fit.history_[method][-1] == np.max(fit.start_objectives_)
+    again = fitted(data, method, n_init=3)
+    assert again.log_likelihood_ >= fit.log_likelihood_
+    np.testing.assert_array_equal(again.start_objectives_, fit.start_objectives_)
+
+
+# --- what the table says --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_knows_weights_takes_them_for_repetitions(data, method):
+    model, X, y = data
+    counts = np.random.default_rng(1).integers(0, 3, len(y))
+    if not METHODS[method].knows_weights:
+        with pytest.raises(ValueError, match=f"method='{method}' knows no weights"):
+            fitted(data, method, counts)
+        return
+    weighted = fitted(data, method, counts)
+    repeated = fitted((model, np.repeat(X, counts, axis=0), np.repeat(y, counts)), method)
+    np.testing.assert_allclose(weighted.experts_, repeated.experts_, atol=1e-6)
+    np.testing.assert_allclose(weighted.gates_, repeated.gates_, atol=1e-5)
+    assert weighted.log_likelihood_ == pytest.approx(repeated.log_likelihood_, rel=1e-9)
+    assert weighted.bic(X, y, counts) == pytest.approx(repeated.bic(X, y, counts), rel=1e-9)
+    np.testing.assert_allclose(
+        weighted.standard_errors_.experts, repeated.standard_errors_.experts, rtol=1e-4
+    )
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_knows_a_ridge_ends_where_the_penalised_gradient_of_the_gates_is_zero(data, method):
+    _, X, y = data
+    if not METHODS[method].knows_ridge:
+        with pytest.raises(ValueError, match=f"'{method}' knows no ridge"):
+            fitted(data, method, gate_ridge=0.1)
+        return
+    fit = fitted(data, method, gate_ridge=0.1, refine=False)
+    log_normals = log_normal_density((y[:, None] - X @ fit.experts_.T) ** 2, fit.noise_**2)
+    gradient = gate_gradient(fit.gates_, X, log_normals)
+    np.testing.assert_allclose(gradient, -0.1 * fit.gates_, atol=1e-4)
+    assert np.linalg.norm(fit.gates_) > 0.1
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_knows_a_constant_gate_learns_the_shares(data, method):
+    if not METHODS[method].knows_constant_gate:
+        with pytest.raises(ValueError, match="constant_gate=True needs one of 'em', 'gradient-em'"):
+            fitted(data, method, constant_gate=True)
+        return
+    _, X, y = data
+    fit = fitted(data, method, constant_gate=True, tol=1e-12, refine=False)
+    np.testing.assert_array_equal(fit.gates_, 0)
+    shares = np.exp(np.append(fit.gate_intercepts_, 0))
+    np.testing.assert_allclose(shares / shares.sum(), fit.posterior(X, y).mean(axis=0), atol=1e-4)
+    assert fit.n_parameters_ == 2 * 5 + 1 + 1
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_anneals_has_left_its_start_when_the_history_begins(data, method):
+    if not METHODS[method].anneals:
+        with pytest.raises(ValueError, match="anneal=True needs method='em'"):
+            fitted(data, method, noise=0.3, anneal=True)
+        return
+    model, _, _ = data
+    settings = dict(noise=0.3, init=model, refine=False)
+    cold = fitted(data, method, **settings)
+    np.testing.assert_array_equal(cold.path_[method][0].experts, model.experts)
+    hot = fitted(data, method, **settings, anneal=True)
+    assert np.abs(hot.path_[method][0].experts - model.experts).max() > 1e-4
+    assert hot.noise_ == cold.noise_ == 0.3
+    assert hot.log_likelihood_ == pytest.approx(cold.log_likelihood_, abs=1e-3)
+
+
+def test_annealing_from_a_random_start_finds_the_experts(data):
+    fit = fitted(data, "em", noise=0.3, anneal=True)
+    assert regressor_error(fit.experts_, data[0].experts) < 1e-2
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_ends_at_a_maximum_has_no_score_and_standard_errors(data, method):
+    _, X, y = data
+    fit = fitted(data, method, refine=False)
+    score, J = score_moments(fit.model_, X, y)
+    gain = score @ np.linalg.solve(J, score) / 2  # nats per sample that one step would bring
+    if METHODS[method].at_maximum:
+        assert gain < 1e-7 and fit.standard_errors_ is not None
+    else:
+        assert gain > 1e-2 and fit.standard_errors_ is None
+        with pytest.raises(ValueError, match="use refine=True"):
+            fit.summary()
+
+
+# --- histories ------------------------------------------------------------------------------------
+
+
+def by_hand(stage, model, X, y, weights, ridge):
+    """The objective of a stage at a model, from the public face of the model."""
+    if stage == "least-squares":
+        return -mean_of((y - model.mean(X)) ** 2, weights)
+    return mean_of(model.log_density(X, y), weights) - ridge / 2 * np.sum(model.gates**2)
+
+
+def variants(method):
+    """Settings that the method knows, with and without weights."""
+    row = METHODS[method]
+    yield {}
+    yield {"noise": 0.3}
+    if row.knows_ridge:
+        yield {"gate_ridge": 0.02}
+    if row.knows_weights:
+        yield {"sample_weight": np.arange(3000) % 4}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_histories_rise_and_belong_to_their_paths(data, method):
+    _, X, y = data
+    for settings in variants(method):
+        fit = fitted(data, method, **settings)
+        weights, ridge = settings.get("sample_weight"), settings.get("gate_ridge", 0.0)
+        assert set(fit.path_) == set(fit.history_) - {"experts"}
+        for stage, history in fit.history_.items():
+            assert history[0] < history[-1], (stage, settings)
+            path = fit.path_.get(stage, [])
+            values = [by_hand(stage, model, X, y, weights, ridge) for model in path]
+            assert stage == "experts" or len(path) == len(history)
+            np.testing.assert_allclose(values, history if path else [], atol=1e-10)
+        assert fit.path_["refine"][-1] is fit.model_
+        last = by_hand("refine", fit.model_, X, y, weights, ridge)
+        assert fit.history_["refine"][-1] == pytest.approx(last, abs=1e-10)
+        assert fit.n_iter_ == len(fit.history_["refine"]) - 1
+
+
+def l4(T, V, mu=0.5):
+    """The loss L4 of unit rows, entry by entry."""
+    k, total = len(V), 0.0
+    for i in range(k):
+        for j in range(k):
+            value = np.einsum("abcd,a,b,c,d->", T, V[i], V[i], V[j], V[j])
+            total += -mu * value if i == j else value
+    return total
+
+
+def test_the_first_stage_ends_at_minus_its_loss(data):
+    """L4 by sums over its definition; for stochastic gradients on the tensor they do not form."""
+    exact = fitted(data, "two-loss").expert_fit_
+    loss = l4(exact.tensor, exact.directions)
+    assert exact.history[-1] == -exact.loss == pytest.approx(-loss, abs=1e-10)
+    noisy = fitted(data, "l4-sgd").expert_fit_
+    assert noisy.history[-1] == -noisy.loss
+    assert noisy.history[-1] == pytest.approx(-l4(exact.tensor, noisy.directions), abs=0.1)
+
+
+def test_the_spectral_stage_counts_the_eigenvalues_found(data):
+    """T[v, v, v] of each direction, less what those before it have taken away."""
+    fit = fitted(data, "spectral").expert_fit_
+    values: list = []
+    for m, v in enumerate(fit.directions):
+        value = np.einsum("abc,a,b,c->", fit.tensor, v, v, v)
+        taken = [s * (u @ v) ** 3 for s, u in zip(values, fit.directions[:m], strict=True)]
+        values.append(value - sum(taken))
+    np.testing.assert_allclose(fit.history, np.cumsum(values), atol=1e-10)

@@ -1,0 +1,179 @@
+"""The figures of the chapter on the whole pipeline, read off their artists."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from moelib import GatedModel
+from moelib.pages.figures.whole_pipeline import (
+    CHOICES,
+    RACERS,
+    draw_correlation,
+    draw_coverage,
+    draw_exhaust,
+    draw_many,
+    draw_profile,
+    draw_race,
+    draw_stages,
+    explore_stages,
+    show_choice,
+)
+
+
+def labels(ax):
+    return [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+def test_stages_meet_at_zero_and_the_first_fit_stands_out(readable):
+    gates = np.array([[0.1, 1.0], [0.1, 0.2]])
+    refine = np.array([[0.1, 0.2], [0.01, 0.3], [0.001, 0.4]])
+    other = {"gates": gates[:1] / 2, "refine": refine[:2] / 2}
+    experts, gate = readable(draw_stages([{"gates": gates, "refine": refine}, other])).axes
+    quiet, thick = experts.lines
+    assert thick.get_linewidth() > quiet.get_linewidth()
+    np.testing.assert_allclose(thick.get_data(), [[-1, 0, 1, 2], [0.1, 0.1, 0.01, 0.001]])
+    np.testing.assert_allclose(quiet.get_data(), [[0, 1], [0.05, 0.005]])
+    np.testing.assert_allclose(gate.lines[1].get_ydata(), [1.0, 0.2, 0.3, 0.4])
+    assert experts.get_yscale() == "log"
+
+
+def stage_rows():
+    """Two data sets at n = 2000 and 100, errors that tell n, method and column."""
+    rows = [
+        {"n": n, "method": method, "e_reg": base * n / 1e6, "e_gate": base * n / 1e5}
+        for n in (100, 2000)
+        for method, base in (("two-loss, unrefined", 9.0), ("two-loss", 3.0), ("em", 1.0))
+        for _ in range(2)
+    ]
+    return pd.DataFrame(rows).set_index(["n", "method"]).sort_index()
+
+
+def test_stages_move_with_n(readable):
+    figure = explore_stages(stage_rows())
+    assert figure.texts["n"] == ["100", "2000"] and figure.start == (1,)
+    said = figure.frames[(0,)]["alt"]
+    assert said == "At n = 100 the median expert errors are 0.0009 two losses, 0.0003 refined, " + (
+        "0.0001 EM."
+    )
+    experts, gates = readable(figure.draw(n=100)).axes
+    names = [tick.get_text() for tick in experts.get_xticklabels()]
+    assert names == ["two losses", "refined", "EM"]
+    for ax, scale in ((experts, 1e-4), (gates, 1e-3)):
+        for line, base in zip(ax.lines, (9, 3, 1), strict=True):
+            np.testing.assert_allclose(line.get_ydata(), base * scale)
+
+
+def test_coverage_is_in_points_above_its_level(readable):
+    keys = [("em", n, s, p) for n in (500, 5000) for s in (0.1, 1.0) for p in ("expert", "noise")]
+    index = pd.MultiIndex.from_tuples(keys, names=["fit", "n", "noise", "method"])
+    values = np.array([0.5, 0.9]) + np.arange(8)[:, None] / 100
+    rate = pd.DataFrame(values, index, [0.5, 0.9])
+    low, high = np.array([0.45, 0.88]), np.array([0.55, 0.92])
+    large, few = readable(draw_coverage(rate, low, high)).axes
+    assert [ax.get_title(loc="left") for ax in (large, few)] == ["(a) $n = 5000$", "(b) $n = 500$"]
+    points = [line.get_ydata() for line in few.lines[1:]]
+    np.testing.assert_allclose(points, np.repeat(np.arange(4)[:, None], 2, axis=1), atol=1e-9)
+    bands = [band.get_paths()[0].vertices[:, 1] for band in few.collections]
+    np.testing.assert_allclose([(b.min(), b.max()) for b in bands], [(-5, 5), (-2, 2)])
+    assert [tick.get_text() for tick in few.get_xticklabels()] == ["0.5", "0.9"]
+    markers = {line.get_label(): line.get_marker() for line in large.lines[1:3]}
+    assert markers == {"expert": "o", "noise": "^"}
+
+
+def test_race_has_a_number_for_each_method_and_design(readable):
+    table = pd.DataFrame([[3, 0, 1], [2, 3, 0]], ["base", "ReLU"], ["em", "l4-sgd", "two-loss"])
+    first, second = readable(draw_race({"three starts": table, "1 second": table - table})).axes
+    found = {text.get_position(): text.get_text() for text in first.texts}
+    assert found == {(i, j): str(table.iloc[i, j]) for i in range(2) for j in range(3)}
+    assert {text.get_text() for text in second.texts} == {"0"}
+    assert [tick.get_text() for tick in first.get_xticklabels()] == ["base", "ReLU"]
+    assert [tick.get_text() for tick in first.get_yticklabels()] == list(table)
+
+
+def test_profile_has_a_step_curve_for_each_racer(readable):
+    budgets = np.array([0.1, 1.0, 10.0])
+    profile = pd.DataFrame({name: np.arange(3) + i for i, name in enumerate(RACERS)}, budgets)
+    (ax,) = readable(draw_profile(profile.assign(spectral=0), total=9)).axes
+    assert labels(ax) == RACERS and ax.get_xscale() == "log"
+    for i, line in enumerate(ax.lines):
+        np.testing.assert_allclose(line.get_data(), [budgets, np.arange(3) + i])
+        assert line.get_drawstyle() == "steps-post"
+    assert "of 9" in ax.get_ylabel() and ax.get_ylim() == (-0.5, 9.5)
+
+
+def test_many_experts_are_measured_from_the_best_start(readable):
+    ends = pd.DataFrame(
+        {"log_density": [1.0, 1.5], "e_reg": [0.6, 1e-4], "found": [False, True]}, index=[7, 9]
+    )
+    refined = pd.DataFrame({"k": [10, 10, 16], "e_reg": [1e-5, 2e-5, 4e-5]})
+    axes = readable(draw_many({10: ends, 16: ends.assign(found=True)}, refined)).axes
+    for ax, level, words in zip(axes, (2e-5, 4e-5), ("1 start", "2 starts"), strict=True):
+        marks, line = ax.lines
+        np.testing.assert_allclose(marks.get_data(), [[-0.5, 0.0], [0.6, 1e-4]])
+        np.testing.assert_allclose(line.get_ydata(), level)
+        assert [text.get_text() for text in ax.texts] == [words]
+
+
+def test_choice_counts_what_was_found():
+    found = []
+    for _, method, _, rival, raw in CHOICES.values():
+        errors = {method: [0.01, 0.03], rival: [0.01, 0.01]} | ({raw: [0.5, 0.7]} if raw else {})
+        found.append(pd.Series(errors).explode().astype(float))
+    table = show_choice(found, [()] * 5 + [(0.21, 1.4), (6.2, 9.1), (66.4, 153.2)]).data
+    assert table["situation"].to_list() == list(CHOICES)
+    assert table["found"].to_list() == ["1/2"] * 5 + ["1/2, 0.2 s", "1/2, 6 s", "1/2, 66 s"]
+    rivals = ["0/2"] + ["2/2"] * 4 + ["2/2, 1.4 s", "2/2, 9 s", "2/2, 153 s"]  # first: unrefined
+    assert table["found "].to_list() == rivals
+    raw = ["0/2, 0.6"] * 5 + [""] + ["0/2, 0.6"] * 2
+    assert table["two losses, unrefined"].to_list() == raw
+    with pytest.raises(ValueError):
+        show_choice(found[:1], [()] * 8)
+
+
+class Fit:
+    """A fit of two lines whose gate switches at x = 1."""
+
+    def __init__(self, slope):
+        self.model_ = GatedModel(
+            [[1.0], [-1.0]],
+            [[slope]],
+            0.3,
+            expert_intercepts=[0.5, 3.0],
+            gate_intercepts=[-slope],
+        )
+
+    def log_density(self, X, y):
+        return self.model_.log_density(X, y)
+
+    def predict(self, X):
+        return np.sum(self.model_.gate_probabilities(X) * self.model_.expert_means(X), axis=1)
+
+
+def test_exhaust_is_thick_where_the_gate_is(readable):
+    X, y = np.array([[0.6], [1.2]]), np.array([1.0, 2.0])
+    figure = readable(draw_exhaust(Fit(0.0), Fit(2000.0), X, y))
+    even, sharp = figure.axes
+    for ax in (even, sharp):
+        thin, thick = ax.lines[:2], ax.lines[2:4]
+        x = thin[0].get_xdata()
+        np.testing.assert_allclose([line.get_ydata() for line in thin], [0.5 + x, 3 - x])
+        assert thin[0].get_color() == thick[0].get_color() != thick[1].get_color()
+        np.testing.assert_allclose(ax.lines[-1].get_data(), [[0.6, 1.2], [1.0, 2.0]])
+        led = np.isfinite([line.get_ydata() for line in thick])
+        if ax is even:
+            assert led.all()
+            np.testing.assert_allclose(ax.lines[4].get_ydata(), 1.75)
+        else:
+            assert np.array_equal(led, [x > 1, x < 1])
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["expert 1", "expert 2", "mean"]
+
+
+def test_correlation_has_medians_and_ranges(readable):
+    rhos, sweep = [0.0, 0.5], np.array([[1.0, 5.0], [2.0, 6.0], [9.0, 7.0]])
+    sweep = np.stack([sweep, 10 * sweep])
+    (ax,) = readable(draw_correlation(rhos, sweep)).axes
+    np.testing.assert_allclose([line.get_ydata() for line in ax.lines], [[2, 20], [6, 60]])
+    ends = [band.get_paths()[0].vertices[:, 1] for band in ax.collections]
+    np.testing.assert_allclose([(e.min(), e.max()) for e in ends], [(1, 90), (5, 70)])
+    assert [label.split(",")[0] for label in labels(ax)] == ["as they come", "whitened"]
