@@ -10,8 +10,10 @@ from scipy.stats import ttest_1samp
 
 from moelib import GatedModel, gate_error, match_experts, random_model, regressor_error
 from moelib.metrics import (
+    bias_share,
     expert_angles,
     matched,
+    relabelled,
     reorder_gates,
     standard_errors_off,
     unit_rows,
@@ -184,3 +186,16 @@ def test_bias_share_is_fair_for_few_data_sets():
     naive = np.sum(errors.mean(axis=0) ** 2, axis=1) / np.mean(np.sum(errors**2, axis=2), axis=0)
     assert naive.mean() > 0.2 and np.median(bias_share(errors)) < 0.05
     assert bias_share(errors).min() == 0
+
+
+def test_relabelling_changes_no_density():
+    rng = np.random.default_rng(0)
+    intercepts = rng.standard_normal(4), rng.standard_normal(3)
+    model = GatedModel(directions(rng, 4, 3), rng.standard_normal((3, 3)), 0.3, "tanh", *intercepts)
+    X, y = model.sample(50, rng)
+    for order in ([3, 0, 2, 1], np.array([1, 2, 3, 0])):
+        moved = relabelled(model, order)
+        np.testing.assert_allclose(moved.posterior(X, y), model.posterior(X, y)[:, order])
+        np.testing.assert_allclose(moved.log_density(X, y), model.log_density(X, y))
+    with pytest.raises(ValueError, match="permutation must reorder 0..3"):
+        relabelled(model, [0, 1, 1, 2])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from moelib import FreeParameters, GatedModel
+from moelib.likelihood import scores
 
 CHOICES = [
     FreeParameters(intercepts=i, noise=n, gate_slopes=s, gate_ridge=0.3)
@@ -87,3 +88,26 @@ def test_the_ridge_lies_on_slopes_only(free):
     penalty = np.sum(free.ridge(2) * gates**2)
     expected = 0.3 * np.sum(model.gates**2) if free.gate_slopes else 0.0
     assert penalty == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("free", CHOICES, ids=str)
+def test_moving_adds_to_what_is_learned_and_leaves_the_rest(free):
+    model, _ = two_models()
+    change = np.random.default_rng(1).standard_normal(free.count(3, 2))
+    moved = free.moved(model, change)
+    np.testing.assert_allclose(free.vector(moved), free.vector(model) + change)
+    for name in {"experts", "gates", "expert_intercepts", "gate_intercepts"} - learned(free):
+        np.testing.assert_array_equal(getattr(moved, name), getattr(model, name))
+
+
+@pytest.mark.parametrize("free", CHOICES, ids=str)
+def test_derivatives_of_the_log_density_are_the_scores(free):
+    """In closed form; the error of differences shrinks with the square of the width."""
+    model, _ = two_models()
+    X, y = model.sample(20, np.random.default_rng(2))
+    exact = scores(model, X, y, free=free)
+    wide, narrow = (
+        np.abs(free.derivatives(lambda m: m.log_density(X, y), model, width=w) - exact).max()
+        for w in (1e-2, 1e-3)
+    )
+    assert narrow < 0.02 * wide and narrow < 1e-2

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from moelib import LINKS
+from moelib import LINKS, GatedModel, random_model
 from moelib.hermite import hermite
 from moelib.links import as_link
 from moelib.metrics import standard_errors_off
 from moelib.quadrature import (
     gaussian_rule,
     hermite_moments,
+    joint_rule,
     label_moment,
     label_power,
     mean_over_noise,
@@ -80,3 +81,26 @@ def test_label_moments_by_monte_carlo(link, power):
     z, noise = rng.standard_normal(400_000), 0.8
     y = as_link(link).value(z) + noise * rng.standard_normal(len(z))
     assert standard_errors_off(y**power, label_moment(power, link, noise)) < 4
+
+
+@pytest.mark.parametrize("link", ["identity", "tanh"])
+def test_the_rule_of_a_model_has_the_moments_of_its_samples(link):
+    rng = np.random.default_rng(0)
+    model = random_model(2, 3, rng, noise=0.5, link=link, orthogonal=False)
+    X, y, weight = joint_rule(model, 24)
+    assert len(X) == len(y) == len(weight) == 3 * 24**3
+    np.testing.assert_allclose(weight.sum(), 1)
+    np.testing.assert_allclose(weight @ X, 0, atol=1e-12)
+    np.testing.assert_allclose((weight * X.T) @ X, np.eye(2), atol=1e-12)
+    drawn, labels = model.sample(200_000, rng)
+    for f in (lambda X, y: y * X[:, 0], lambda X, y: y**2 * X[:, 1] ** 2, model.log_density):
+        assert standard_errors_off(f(drawn, labels), weight @ f(X, y)) < 4
+
+
+def test_the_rule_of_a_model_is_exact_for_polynomials_along_its_experts():
+    """Equal experts answer alike: the label is normal, and its moments are known."""
+    model = GatedModel([[0.6, 0.8], [0.6, 0.8]], np.zeros((1, 2)), 0.5)
+    X, y, weight = joint_rule(model, 4)
+    for power, moment in ((2, 1.25), (4, 3 * 1.25**2), (6, 15 * 1.25**3)):
+        np.testing.assert_allclose(weight @ y**power, moment)
+    np.testing.assert_allclose((weight * y) @ X, [0.6, 0.8])

@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = face(
     __name__,
     {
         "identification": "recover_from_density",
-        "information": "cramer_rao_bound fisher_information",
+        "information": "complete_information cramer_rao_bound fisher_information",
         "concentration": "MomentBound moment_bound",
         "lemmas": "span_bound tensor_bound landscape_room rotation_bound expert_bound "
         "signs_are_right posterior_bound cube_bound lost_curvature gate_bound",

@@ -10,8 +10,10 @@ estimate whose error is small enough reaches the bound as :math:`n \to \infty`.
 """
 
 import numpy as np
+from scipy.linalg import block_diag
 
 from moelib.data.batches import row_blocks
+from moelib.gates.loss import covariance_hessian
 from moelib.likelihood.maximum import errors_from_information, in_shapes
 from moelib.likelihood.score import score_factors, scores
 from moelib.parameters import FreeParameters
@@ -76,6 +78,49 @@ def fisher_information(
         S = scores(model, X, y, free=free)
         J = J + S.T @ S
     return J / n_draws
+
+
+def complete_information(model, *, free=FreeParameters(), n_draws=400_000, rng=None):
+    r"""Fisher information of one sample if it also said which expert answered.
+
+    .. math:: \mathrm{Diag}\bigl(E[p_i\, g'(\langle a_i, x\rangle)^2 x x^\top] / \sigma^2,\;
+              E[\mathrm{Cov}_p \otimes x x^\top],\; 2\bigr)
+
+    Parameters
+    ----------
+    model : GatedModel
+        The truth, whose inputs are standard normal.
+    free : FreeParameters
+        Which parameters are unknown.
+    n_draws : int
+        Inputs of the Monte Carlo average.
+    rng : numpy.random.Generator, optional
+        Source of randomness; a fixed one if not given.
+
+    Returns
+    -------
+    (q, q) array
+        Parameters in the order of :meth:`moelib.FreeParameters.vector`; at least
+        :func:`fisher_information`, and its limit, in units of the noise, for little noise.
+
+    Examples
+    --------
+    >>> from moelib import standard_model
+    >>> complete_information(standard_model(d=3, n_experts=2)).shape
+    (10, 10)
+
+    References
+    ----------
+    Louis (1982).   Taught in: :ref:`ch-best-possible`.
+    """
+    rng = np.random.default_rng(0) if rng is None else as_generator(rng)
+    X = rng.standard_normal((int(np.ceil(as_positive(n_draws, "n_draws"))), model.n_features))
+    p, design = model.gate_probabilities(X), free.expert_design(X)
+    slope = model.link.derivative(X @ model.experts.T + model.expert_intercepts)
+    weight = p * slope**2 / (len(X) * model.noise**2)
+    experts = [(w * design.T) @ design for w in weight.T]
+    gates = covariance_hessian(p, free.gate_design(X))
+    return block_diag(*experts, gates, *[[2.0]] * free.noise)
 
 
 def cramer_rao_bound(

@@ -98,10 +98,13 @@ def posterior_errors(model, experts, X, y, z, *, slope):
 
     Returns
     -------
-    dict
-        For each sample ``square``, :math:`\psi^2`, and ``pointwise``, its bound in the proof;
-        ``weighted``, :math:`\sum_j r_j \xi_j^2` at the true experts, and ``gibbs``, its bound
-        :math:`\xi_z^2 + 2 \sigma^2 \log(1 / p_z)`.
+    square : float
+        Mean of :math:`\psi^2`.
+    pointwise : float
+        Largest share of its pointwise bound in the proof that :math:`\psi^2` reaches.
+    gibbs : float
+        Largest share of :math:`\xi_z^2 + 2 \sigma^2 \log(1 / p_z)` that
+        :math:`\sum_j r_j \xi_j^2` reaches, at the true experts.
     """
     rows, variance = np.arange(len(y)), model.noise**2
     r, r_hat = (m.posterior(X, y) for m in (model, replace(model, experts=experts)))
@@ -109,18 +112,16 @@ def posterior_errors(model, experts, X, y, z, *, slope):
     moves = (X @ (experts - model.experts).T) ** 2
     own, rare = residuals[rows, z], -variance * np.log(model.gate_probabilities(X)[rows, z])
     near = 2 * own + 2 * rare + 2 * slope**2 * moves[rows, z]
-    return {
-        "square": np.abs(r_hat - r).sum(axis=1) ** 2,
-        "pointwise": 4 * slope**2 / variance**2 * near * moves.sum(axis=1),
-        "weighted": np.sum(r * residuals, axis=1),
-        "gibbs": own + 2 * rare,
-    }
+    square = np.abs(r_hat - r).sum(axis=1) ** 2
+    bound = 4 * slope**2 / variance**2 * near * moves.sum(axis=1)
+    weighted = np.sum(r * residuals, axis=1)
+    return square.mean(), np.max(square / bound), np.max(weighted / (own + 2 * rare))
 
 
 def largest_cube(X, rng, *, n_init=10, n_steps=40):
     r"""Root :math:`m_3^{1/3}` of the largest mean cube: :prf:ref:`lem-complexity-cubes`.
 
-    The worst direction is found by ascent from random ones: what is found is attained, so it can only be too small.
+    The worst direction is found by ascent from random ones, so what is found can only be too small.
 
     Parameters
     ----------

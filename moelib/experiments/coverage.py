@@ -81,6 +81,14 @@ def judge(fit, model):
         }
 
 
+def rates(rows):
+    """Share of intervals that hold the truth, for each fit, n, noise and part, at each level."""
+    design = ["fit", "n", "noise", "method"]
+    total = rows.groupby(design, sort=False).sum(numeric_only=True)
+    share = total.filter(like="hits").div(total["parameters"], axis=0)
+    return share.set_axis(LEVELS, axis=1)
+
+
 COVERAGE = Experiment(
     name="coverage",
     description=f"How often intervals cover the truth: {DATA_SETS} data sets a cell.",

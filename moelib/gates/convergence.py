@@ -4,7 +4,7 @@ off them in the end."""
 import numpy as np
 
 
-def errors_along(step, start, goal, *, floor=1e-12, max_iter=1000):
+def errors_along(step, start, goal, *args, floor=1e-12, max_iter=1000):
     """Distances to the goal of what a step makes of a start, again and again.
 
     Parameters
@@ -15,6 +15,8 @@ def errors_along(step, start, goal, *, floor=1e-12, max_iter=1000):
         Where to begin.
     goal : array
         Where the steps lead; of the same shape.
+    *args : object
+        Further arguments of the step.
     floor : float
         Distance at which to stop.
     max_iter : int
@@ -34,7 +36,7 @@ def errors_along(step, start, goal, *, floor=1e-12, max_iter=1000):
     """
     W, errors = start, [np.linalg.norm(start - goal)]
     while len(errors) < max_iter and errors[-1] > floor:
-        W = step(W)
+        W = step(W, *args)
         errors.append(np.linalg.norm(W - goal))
     return np.array(errors)
 

@@ -101,6 +101,7 @@ def test_truncation_level_is_that_of_the_lemma():
     ratio = log / 10_000
     by_hand = (1 + 2**0.5) * np.sqrt(bound.variance * ratio) + 4 / 3 * bound.length * ratio**0.75
     np.testing.assert_allclose(bound.error(10_000, 0.1), by_hand)
+    np.testing.assert_allclose(bound.truncate(1, 0.1) / bound.truncate(10_000, 0.1), 0.1)
 
 
 @pytest.mark.parametrize("order,r", [(2, 6), (4, 3)])
@@ -172,6 +173,8 @@ def test_noise_that_is_none_is_refused(noise):
     "transform",
     [
         label_transform(2, "identity", 0.5),  # another noise
+        label_transform(2, "identity", 0.051),
+        label_transform(2, "identity", 0.5, kind="optimal"),
         label_transform(2, "relu", 0.05),  # another link
         label_transform(4, "identity", 0.05, kind="in-span", dimension=3),
         replace(label_transform(2, "identity", 0.05), c=1.9),

@@ -86,27 +86,27 @@ def test_posterior_of_two_experts_by_hand():
     """Two experts, one sample at a time: sigmoid of a difference of squares."""
     model = standard_model(3, 2, noise=0.5, gate_norm=2.0)
     X, y, z = model.sample(50, np.random.default_rng(0), return_expert=True)
-    experts = model.experts + [[0.1, 0, 0.2], [0, -0.3, 0]]
-    found = posterior_errors(model, experts, X, y, z, slope=1.0)
+    experts, squares = model.experts + [[0.1, 0, 0.2], [0, -0.3, 0]], []
     for i in range(50):
-        p = 1 / (1 + np.exp(-X[i] @ model.gates[0]))
+        p, xi = 1 / (1 + np.exp(-X[i] @ model.gates[0])), y[i] - X[i, :2]
         r = []
         for B in (model.experts, experts):
-            a, b = (
-                (p * np.exp(-2 * (y[i] - X[i] @ B[0]) ** 2)),
-                (1 - p) * np.exp(-2 * (y[i] - X[i] @ B[1]) ** 2),
-            )
-            r.append(a / (a + b))
-        np.testing.assert_allclose(found["square"][i], (2 * (r[1] - r[0])) ** 2, atol=1e-14)
-        xi = [(y[i] - X[i, 0]) ** 2, (y[i] - X[i, 1]) ** 2]
-        np.testing.assert_allclose(found["weighted"][i], r[0] * xi[0] + (1 - r[0]) * xi[1])
+            away = (y[i] - X[i] @ B[0]) ** 2 - (y[i] - X[i] @ B[1]) ** 2
+            r.append(p / (p + (1 - p) * np.exp(2 * away)))
+        squares.append((2 * (r[1] - r[0])) ** 2)
+        weighted = r[0] * xi[0] ** 2 + (1 - r[0]) * xi[1] ** 2
         log_p = np.log(p if z[i] == 0 else 1 - p)
-        np.testing.assert_allclose(found["gibbs"][i], xi[z[i]] - 0.5 * log_p)
         moves = [(X[i, 0] * 0.1 + X[i, 2] * 0.2) ** 2, (0.3 * X[i, 1]) ** 2]
-        near = 2 * xi[z[i]] - 0.5 * log_p + 2 * moves[z[i]]
-        np.testing.assert_allclose(found["pointwise"][i], 4 / 0.5**4 * near * sum(moves))
-    assert np.all(found["weighted"] <= found["gibbs"] * (1 + 1e-12))
-    assert np.all(found["square"] <= found["pointwise"])
+        near = 2 * xi[z[i]] ** 2 - 0.5 * log_p + 2 * moves[z[i]]
+        one = posterior_errors(model, experts, X[[i]], y[[i]], z[[i]], slope=1.0)
+        shares = (
+            squares[-1] / (4 / 0.5**4 * near * sum(moves)),
+            weighted / (xi[z[i]] ** 2 - 0.5 * log_p),
+        )
+        np.testing.assert_allclose(one, [squares[-1], *shares], rtol=1e-8, atol=1e-14)
+        assert max(shares) < 1 + 1e-12
+    found = posterior_errors(model, experts, X, y, z, slope=1.0)
+    np.testing.assert_allclose(found[0], np.mean(squares))
 
 
 def test_cubes_on_a_fine_grid():

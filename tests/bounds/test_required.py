@@ -134,6 +134,13 @@ def test_required_samples_extrapolates():
     assert "extrapolated" in str(found) and "probability 0.9" in str(found)
 
 
+@pytest.mark.parametrize("verbose", [False, True])
+def test_progress_is_shown_if_asked_for(verbose, simulated, capsys):
+    simulated(lambda n, _: 0.1)
+    required_samples(standard_model(5, 2), 0.1, n_runs=10, verbose=verbose)
+    assert ("n = 2000" in capsys.readouterr().err) == verbose
+
+
 def test_the_same_seed_gives_the_same_answer_and_no_warnings():
     options = dict(eps=0.4, n_runs=10, n_init=1)
     with warnings.catch_warnings():

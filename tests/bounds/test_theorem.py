@@ -183,10 +183,12 @@ SLOW = Link(  # its slope is 1 + log(1 + t^2) / 10, 3.7 far out and rising
     lambda t: t + (t * np.log1p(t**2) - 2 * t + 2 * np.arctan(t)) / 10,
     lambda t: 1 + np.log1p(t**2) / 10,
 )
+LEFT = Link("left", lambda t: t + np.minimum(t, 0) ** 2, lambda t: 1 + 2 * np.abs(np.minimum(t, 0)))
+RIGHT = Link("right", lambda t: t + np.maximum(t, 0) ** 2, lambda t: 1 + 2 * np.maximum(t, 0))
 STEEP = Link("steep", lambda t: np.sinh(t), lambda t: np.cosh(t))
 
 
-@pytest.mark.parametrize("link", [CUBIC, SLOW, STEEP])
+@pytest.mark.parametrize("link", [CUBIC, SLOW, LEFT, RIGHT, STEEP])
 @pytest.mark.parametrize("error", [0.0, 1e-20, 1e-9])
 def test_an_unbounded_slope_gets_no_guarantee(link, error):
     bound = TwoLossBound(standard_model(5, 2, noise=0.5), curvature=0.1)
@@ -204,6 +206,8 @@ def test_an_unbounded_slope_gets_no_guarantee(link, error):
         ("sigmoid", 0.25),
         ("tanh", 1),
         (lambda t: np.logaddexp(0, t), 1),
+        (Link("far left", lambda t: t + np.minimum(t + 20, 0), lambda t: 1.0 + (t < -20)), 2),
+        (Link("far right", lambda t: t + np.maximum(t - 20, 0), lambda t: 1.0 + (t > 20)), 2),
         (Link("fifth", lambda t: t / 5, lambda t: np.full_like(t, 0.2)), 0.2),
     ],
 )

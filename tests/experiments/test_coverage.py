@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from moelib import GatedModel, MixtureOfExperts, standard_model
@@ -46,3 +47,12 @@ def test_judging_a_fit_with_experts_in_another_order(order):
     rows = list(coverage.judge(fit, renumbered))
     assert rows == list(coverage.judge(fit, model))
     assert all(row["square"] < 5 for row in rows)
+
+
+def test_rates_are_hits_over_parameters():
+    rows = pd.DataFrame({"fit": "em", "n": [5, 5, 9], "noise": 0.5, "method": "gates"})
+    hits = {f"hits_{100 * level:.0f}": [1, 3, 2] for level in coverage.LEVELS}
+    found = coverage.rates(rows.assign(parameters=[4, 4, 2], **hits))
+    assert list(found.columns) == list(coverage.LEVELS)
+    np.testing.assert_allclose(found.loc[("em", 5, 0.5, "gates")], 0.5)
+    np.testing.assert_allclose(found.loc[("em", 9, 0.5, "gates")], 1.0)

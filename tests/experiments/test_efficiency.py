@@ -52,3 +52,32 @@ def test_refined_fits_reach_the_bound(stored_table):
         for part, goal in goals.items():
             ratio = np.sqrt(rows[rows["of"] == part]["square"].mean() / goal)
             assert 0.95 < ratio < 1.10
+
+
+def test_errors_over_the_bound_by_hand(stored_table):
+    """Every entry of one design, and its place, from the rows of the table and the bound."""
+    table = stored_table("efficiency").query("part == 'map' and n == 3000 and noise == 0.5")
+    square, excess, bound = efficiency.over_bound(table, n_draws=20_000)
+    assert excess.shape == (3 * 10, 4 * 3) and bound.shape == (3, 3)
+    for k in (2, 3, 4):
+        least = cramer_rao_bound(
+            standard_model(7, k, 0.5), 3000, n_draws=20_000, rng=np.random.default_rng(0)
+        )
+        goals = {
+            "experts": np.linalg.norm(least.experts),
+            "gates": np.linalg.norm(least.gates),
+            "noise": least.noise,
+        }
+        for part, goal in goals.items():
+            np.testing.assert_allclose(bound.loc[("map", k, 0.5, 3000), part], goal)
+            rows = table.query("k == @k and of == @part and method == 'step 1'").sort_values("data")
+            column = excess["step 1", part]["map", k, 0.5, 3000]
+            np.testing.assert_allclose(column, rows["square"] / goal**2)
+            column = square["step 1", part]["map", k, 0.5, 3000]
+            np.testing.assert_array_equal(column, rows["square"])
+
+
+def test_another_seed_gives_another_bound(stored_table):
+    table = stored_table("efficiency").query("part == 'check' and k == 2")
+    one, two, again = (efficiency.over_bound(table, n_draws=5000, seed=s)[2] for s in (0, 1, 0))
+    assert one.equals(again) and 0 < abs(two / one - 1).max(axis=None) < 0.1

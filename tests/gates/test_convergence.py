@@ -9,7 +9,7 @@ GOAL = np.array([[1.0, -2.0]])
 
 
 def turn_and_shrink(W):
-    """A turn by a radian and half the length: every error is half of the last."""
+    """A turn and half the length: every error is half of the last."""
     c, s = np.cos(1.0), np.sin(1.0)
     return GOAL + 0.5 * (W - GOAL) @ np.array([[c, s], [-s, c]])
 
@@ -18,6 +18,11 @@ def test_errors_are_the_powers_of_the_factor():
     errors = errors_along(turn_and_shrink, GOAL + [[3.0, 4.0]], GOAL, floor=1e-6)
     np.testing.assert_allclose(errors, 5 * 0.5 ** np.arange(24), rtol=1e-6)
     assert errors[-1] <= 1e-6 < errors[-2]
+
+
+def test_further_arguments_go_to_the_step():
+    errors = errors_along(lambda W, by, plus: by * W + plus, np.ones(1), np.full(1, 3.0), 0.5, 1.5)
+    np.testing.assert_allclose(errors[:3], [2, 1, 0.5])
 
 
 def test_errors_stop_when_the_steps_run_out_or_none_is_needed():

@@ -2,7 +2,9 @@
 
 import io
 
+import matplotlib
 import numpy as np
+import pytest
 from matplotlib import rc_context
 from PIL import Image
 
@@ -13,6 +15,14 @@ from moelib.pages.plots import draw_curves
 
 def pixels(png):
     return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"), dtype=float)
+
+
+@pytest.fixture(autouse=True)
+def plain_style():
+    """No style that another test has set."""
+    with rc_context():
+        matplotlib.rcdefaults()
+        yield
 
 
 def test_same_picture_in_fewer_bytes():

@@ -7,9 +7,8 @@ import numpy as np
 from moelib.pages.layout import panel, panels
 from moelib.pages.plots import draw_curves, draw_intervals
 from moelib.pages.sliders import explore
-from moelib.pages.style import expert_style
 
-LIMITS = {"experts": (5e-4, 5), "gates": (1e-2, 10), "noise": (3e-5, 2)}
+LIMITS = {"experts": (5e-4, 5), "gates": (1e-2, 1), "noise": (3e-5, 2)}
 SAMPLES = "samples $n$"
 ENDS = ("ratio", "low", "high")
 
@@ -35,7 +34,7 @@ def draw_best_gap(ratio, least, *, size=(8.0, 3.2), limits=None):
     figure : Figure
         A panel for each part.
     """
-    words = {"xlabel": [SAMPLES] * 3, "ylabel": "root mean square error"}
+    words = {"xlabel": [SAMPLES] * 3, "ylabel": ["root mean square error"] * 3}
     figure, axes = panels(list(least), size, xscale="log", yscale="log", **words)
     for ax, part in zip(axes, least):
         low, high = {**LIMITS, **(limits or {})}[part]
@@ -77,7 +76,8 @@ def explore_best_gap(ratio, least):
 
 
 def _draw_gap(ratio, least, noise, k):
-    return draw_best_gap(ratio.xs((k, noise)), least.xs((k, noise)), size=(7.2, 2.9))
+    here = ratio.xs((k, noise)), least.xs((k, noise))
+    return draw_best_gap(*here, size=(7.2, 2.9), limits={"gates": (1e-2, 10)})
 
 
 def _gap_alt(ratio, noise, k):
@@ -108,7 +108,7 @@ def draw_best_ratio(spread):
         A panel for each stage, on scales of their own.
     """
     titles, words = ["before", "after refinement"], {"xlabel": [SAMPLES] * 2, "xscale": "log"}
-    figure, (before, after) = panels(titles, (7.6, 3.3), ylabel="error over bound", **words)
+    figure, (before, after) = panels(titles, (7.6, 3.3), ylabel=["error over bound"] * 2, **words)
     before.set(yscale="log", ylim=(0.6, 400))
     for ax, stage, look in ((before, "raw", {}), (after, "refined", {"apart": 0.12, "ls": ""})):
         rows = spread.loc[stage]
@@ -148,8 +148,7 @@ def draw_one_step(rules, worse):
     for ax, part in zip(axes, worse):
         for i, (noise, x) in enumerate(rules.groupby(level="noise")):
             height = np.minimum(worse.loc[x.index, part], 20)
-            look = {**expert_style(i), "ls": "", "clip_on": False}
-            ax.plot(x, height, label=f"σ = {noise:g}", **look)
+            draw_curves(ax, {f"σ = {noise:g}": height}, x, first=i, ls="", clip_on=False)
         ax.axvline(1, color="0.2", ls="--", lw=1)
         ax.axhline(1, color="0.2", lw=1)
         ax.set_ylim(0.7, 20)

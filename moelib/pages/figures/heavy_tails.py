@@ -11,6 +11,7 @@ from moelib.pages.plots import draw_curves, draw_intervals
 from moelib.pages.sliders import explore
 from moelib.pages.style import LINESTYLES, PALETTE
 
+USUAL = "kind == 'polynomial' and of == 'fourth'"  # what most of the chapter looks at
 LAST = 1.2  # right end of the histogram; its last bin collects all beyond
 
 
@@ -115,14 +116,14 @@ def _exceeding(values, t):
     return 1 - np.searchsorted(np.sort(values), t) / len(values)
 
 
-def draw_quantiles(rows, length):
+def draw_quantiles(table, length):
     """Draw the error that is exceeded with probability delta, a panel for each number of samples.
 
     Parameters
     ----------
-    rows : DataFrame
-        With columns ``n``, ``statistic`` (a quantile's level as text; ``"rms"`` is left out) and
-        ``value``; its index is the method.
+    table : DataFrame
+        The stored experiment ``tails``, its index the method; the rows of the fourth moment with
+        polynomial transforms are drawn.
     length : float
         Length of what is estimated.
 
@@ -131,7 +132,7 @@ def draw_quantiles(rows, length):
     figure : Figure
         A curve for each method, a line at the length.
     """
-    rows = rows[rows["statistic"] != "rms"]
+    rows = table.query(f"{USUAL} and statistic != 'rms'")
     rows = rows.assign(delta=1 - rows["statistic"].astype(float))
     words = {"xlabel": "$\\delta$", "ylabel": "error of the fourth moment"}
     scales = {"xscale": "log", "yscale": "log", "xlim": (0.7, 0.004), "ylim": (0.09, 0.75)}
@@ -146,28 +147,29 @@ def draw_quantiles(rows, length):
     return figure
 
 
-def show_ratios(rows, cells):
+def show_ratios(table, cells):
     """Make the table of ratios to the plain mean, with their intervals.
 
     Parameters
     ----------
-    rows : DataFrame
-        With columns ``n``, ``statistic``, ``ratio``, ``ratio_low`` and ``ratio_high``; its index
-        is the method.
+    table : DataFrame
+        The stored experiment ``tails``, its index the method; the rows of the fourth moment with
+        polynomial transforms are shown.
     cells : list of (str, int)
         Statistic and number of samples of each column of the table.
 
     Returns
     -------
-    table : DataFrame
-        Of text, a row for each method.
+    shown : DataFrame
+        Of text, a row for each method but the plain mean.
     """
-    names, columns = {"0.99": "99 %", "0.5": "median"}, {}
+    rows, names = table.query(USUAL).drop("plain"), {"0.99": "99 %", "0.5": "median"}
+    columns = {}
     for statistic, n in cells:
         chosen = rows[(rows["n"] == n) & (rows["statistic"] == statistic)]
         ratios = chosen[["ratio", "ratio_low", "ratio_high"]]
         name = names.get(statistic, statistic)
-        texts = [with_interval(*row, ".2f") for row in ratios.to_numpy()]
+        texts = [_written(row, ".2f") for row in ratios.to_numpy()]
         columns[name, f"n = {n}"] = pd.Series(texts, ratios.index)
     return pd.DataFrame(columns)
 
@@ -192,9 +194,14 @@ def show_worth(angles, worth, interval):
     statistics = {"median angle": np.median, "90 % quantile": partial(np.quantile, q=0.9)}
     rows = {}
     for name, values in angles.items():
-        row = {of: with_interval(*interval(f, values), ".1f") for of, f in statistics.items()}
-        rows[name] = row | {"factor in n": with_interval(*worth.loc[name], ".2f")}
+        row = {of: _written(interval(f, values), ".1f") for of, f in statistics.items()}
+        rows[name] = row | {"factor in n": _written(worth.loc[name], ".2f")}
     return pd.DataFrame(rows).T
+
+
+def _written(estimate, form):
+    value, low, high = estimate
+    return with_interval(value, low, high, form)
 
 
 def draw_flattening(runs):

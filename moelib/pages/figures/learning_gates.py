@@ -135,8 +135,9 @@ def draw_rates(races):
     Parameters
     ----------
     races : dict
-        Title of a panel -> (errors, rates): method -> distance to the minimum at each iteration,
-        and method -> predicted factor of one iteration.
+        Title of a panel -> (errors, rates): distances to the minimum at each iteration of
+        gradient descent, EM and Newton's method, and predicted factors of one iteration of the
+        first two.
 
     Returns
     -------
@@ -146,12 +147,12 @@ def draw_rates(races):
     layout = {"sharey": True}
     figure, axes = panels(list(races), xlabel="iteration", yscale="log", layout=layout)
     for ax, (errors, rates) in zip(axes, races.values()):
-        for j, (method, e) in enumerate(errors.items()):
-            ax.plot(e, color=PALETTE[j], ls=LINESTYLES[j], label=method)
-            if method in rates:
-                t = np.arange(len(e))
-                line = 5 * e[-1] * np.exp(np.log(rates[method]) * (t - t[-1]))
-                ax.plot(t[line < 1], line[line < 1], color="0.6", lw=1, ls="-")
+        for j, e in enumerate(errors):
+            ax.plot(e, color=PALETTE[j], ls=LINESTYLES[j], label=("gradient", "EM", "Newton")[j])
+        for e, rate in zip(errors, rates):
+            t = np.arange(len(e))
+            line = 5 * e[-1] * np.exp(np.log(rate) * (t - t[-1]))
+            ax.plot(t[line < 1], line[line < 1], color="0.6", lw=1, ls="-")
         ax.set_ylim(1e-12, 100)
     axes[0].set_ylabel("distance to the minimum")
     axes[-1].legend()
@@ -159,7 +160,7 @@ def draw_rates(races):
     return figure
 
 
-def draw_wrong_experts(sizes, sampling, *, noise, drifts, gaps):
+def draw_wrong_experts(sizes, sampling, noise, drifts, gaps):
     """Draw what an error of the experts does to the noise, the gates and the confidence.
 
     Parameters

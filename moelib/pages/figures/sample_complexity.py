@@ -41,9 +41,10 @@ def draw_sample_exponents(parts, slopes):
         [""] * len(parts),
         (9.0, 3.5),
         xlabel=[f"${x}$" for x in parts],
-        ylabel="worst angle, radians",
+        ylabel=["worst angle, radians"] * len(parts),
         xscale="log",
         yscale="log",
+        layout={"dpi": 88},
     )
     for ax, (x, rows), slope in zip(axes, parts.items(), slopes):
         medians = rows.groupby(["method", x])["angle"].median()

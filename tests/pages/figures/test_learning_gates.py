@@ -52,21 +52,25 @@ def test_one_input_moves_with_noise_and_gate(readable):
 
 
 def test_rates_have_predicted_slopes_where_there_is_a_rate(readable):
-    errors = {"gradient": 0.5 ** np.arange(30.0), "Newton": np.array([1.0, 1e-4, 1e-13])}
-    figure = readable(draw_rates({"one": (errors, {"gradient": 0.5}), "two": (errors, {})}))
+    errors = [0.5 ** np.arange(30.0), 0.1 ** np.arange(12.0), np.array([1.0, 1e-4, 1e-13])]
+    figure = readable(draw_rates({"one": (errors, [0.5, 0.1]), "two": (errors, [])}))
     left, right = figure.axes
-    assert len(left.lines) == 3 and len(right.lines) == 2
-    prediction = left.lines[1].get_ydata()
-    np.testing.assert_allclose(prediction[1:] / prediction[:-1], 0.5)
-    assert left.lines[1].get_xdata()[-1] == 29
+    assert len(left.lines) == 5 and len(right.lines) == 3
+    for line, e in zip(right.lines, errors):
+        np.testing.assert_allclose(line.get_ydata(), e)
+    assert [text.get_text() for text in right.get_legend().texts] == ["gradient", "EM", "Newton"]
+    for line, rate, last in zip(left.lines[3:], (0.5, 0.1), (29, 11)):
+        prediction = line.get_ydata()
+        np.testing.assert_allclose(prediction[1:] / prediction[:-1], rate)
+        assert line.get_xdata()[-1] == last
 
 
 def test_wrong_experts_shows_medians_ranges_and_theory(readable):
     rng, sizes = np.random.default_rng(0), np.array([0.01, 0.1, 1.0])
     noise, drifts, gaps = rng.random((5, 3)), rng.random((2, 5, 3)), rng.random((2, 5, 3))
     theory = np.array([1.0, 2.0, 3.0])
-    both = dict(noise=(noise, theory), drifts=(drifts, 2 * theory))
-    figure = draw_wrong_experts(sizes, [0.1, 0.3, 0.2], gaps=gaps, **both)
+    pairs = (noise, theory), (drifts, 2 * theory)
+    figure = draw_wrong_experts(sizes, [0.1, 0.3, 0.2], *pairs, gaps)
     first, second, third = readable(figure).axes
     np.testing.assert_allclose(first.lines[0].get_ydata(), np.median(noise, axis=0))
     np.testing.assert_allclose(first.lines[1].get_ydata(), theory)
