@@ -19,7 +19,7 @@ def test_two_losses_recover_the_standard_design_on_twenty_seeds(standard):
         permutation, _ = match_experts(fit.experts_, model.experts)
         assert regressor_error(fit.experts_, model.experts) < 1e-3
         assert gate_error(fit.gates_, model.gates, permutation) < 0.02
-        em = MixtureOfExperts(n_experts=3, method="em", n_init=10, random_state=seed).fit(X, y)
+        em = MixtureOfExperts(n_experts=3, method="em", n_init=4, random_state=seed).fit(X, y)
         assert abs(fit.log_likelihood_ - em.log_likelihood_) / len(y) < 1e-4
 
 

@@ -1,7 +1,9 @@
 """Rows in blocks and samples in batches, so that the working memory stays small.
 
 Samples in batches are a callable: each call is a pass over the data, an iterable of (X, y) or
-(X, y, sample_weight).
+(X, y, sample_weight). Give it to :func:`moelib.learn_experts_from_batches` or
+:func:`moelib.learn_experts_sgd`, or its batches one by one to :meth:`moelib.Moments.update`; nothing
+is held together.
 """
 
 import numpy as np

@@ -1,4 +1,7 @@
-"""What an experiment is: a grid of cells, and what computes the rows of one."""
+"""What an experiment is: a grid of cells, and what computes the rows of one.
+
+A new one is a module of its own, named in ``runner.py`` and in the face of this package.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 r"""L4 on a product of unit spheres, the k rows of V in R^r: its derivatives and its minimisers.
 
 After the reduction r = k. On the spheres the empirical loss is bounded below, which it is not on
-all of R^{k x r}.
+all of R^{k x r}. The sample form, which needs no tensor, is :func:`moelib.l4_loss`.
 """
 
 import numpy as np
