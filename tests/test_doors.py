@@ -270,7 +270,7 @@ def eigenvalues_alike(standard, tmp_path, monkeypatch):
 
 
 def unsettled_search(standard, tmp_path, monkeypatch):
-    monkeypatch.setattr("moelib.bounds.required._error", lambda *_, **__: 1e-3)
+    monkeypatch.setattr("moelib.bounds.required.one_error", lambda *_, **__: 1e-3)
     model, _, _ = standard(1, **DESIGN)
     return partial(required_samples, model, 0.5, n_runs=10)
 

@@ -12,6 +12,6 @@ __getattr__, __dir__, __all__ = face(
         "signs_are_right posterior_bound cube_bound lost_curvature gate_bound",
         "measured": "gate_errors largest_cube posterior_errors step_errors",
         "theorem": "TwoLossBound least_samples",
-        "required": "RequiredSamples required_samples",
+        "required": "RequiredSamples one_error required_samples",
     },
 )

@@ -149,7 +149,7 @@ def required_samples(
 
     def reached(n):
         tries = tqdm(range(n_runs), desc=f"n = {n:.0f}", disable=not verbose)
-        errors = [_error(model, int(n), rng, target=target, mu=mu, **options) for _ in tries]
+        errors = [one_error(model, int(n), rng, target=target, mu=mu, **options) for _ in tries]
         return float(np.quantile(errors, 1 - delta, method="higher"))
 
     measured, runs = _measured(reached, eps, first=100 * least, least=least, most=most)
@@ -173,13 +173,40 @@ def _measured(reached, eps, *, first, least, most):
     return wanted, runs
 
 
-def _error(model, n, rng, *, target, mu, **options):
-    """Largest angle of an expert, or length of the gates' error, from n fresh samples."""
+def one_error(model, n, rng, *, target="experts", mu=0.5, **options):
+    """Learn from n fresh samples: the angle of the worst expert, or the length of the gates' error.
+
+    Parameters
+    ----------
+    model : GatedModel
+        The truth.
+    n : int
+        Number of samples.
+    rng : numpy.random.Generator
+        For the samples and the starts.
+    target : {"experts", "gates"}
+        Whose error.
+    mu : float
+        Weight of the diagonal term of L4, between 0 and 1.
+    **options : dict
+        Passed on to :func:`moelib.learn_experts`.
+
+    Returns
+    -------
+    float
+        In radians for experts; the distance of all gates together, in their matched order.
+
+    Examples
+    --------
+    >>> from moelib import standard_model
+    >>> one_error(standard_model(d=5, n_experts=2), 20_000, np.random.default_rng(0)) < 0.1
+    True
+    """
     X, y = model.sample(n, rng)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # what goes wrong shows in the error
         A = learn_experts(X, y, model.n_experts, rng, link=model.link, mu=mu, **options).experts
-        if target == "experts":
+        if as_choice(target, "target", ["experts", "gates"]) == "experts":
             return float(expert_angles(A, model.experts).max())
         W = learn_gates(X, y, A, link=model.link).model.gates
     return float(np.linalg.norm(matched(A, W, model)[1] - model.gates))

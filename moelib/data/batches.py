@@ -2,8 +2,8 @@
 
 Samples in batches are a callable: each call is a pass over the data, an iterable of (X, y) or
 (X, y, sample_weight). Give it to :func:`moelib.learn_experts_from_batches` or
-:func:`moelib.learn_experts_sgd`, or its batches one by one to :meth:`moelib.Moments.update`; nothing
-is held together.
+:func:`moelib.learn_experts_sgd`, or its batches one by one to :meth:`moelib.Moments.update`: the
+samples are never held together.
 """
 
 import numpy as np

@@ -27,5 +27,6 @@ __getattr__, __dir__, __all__ = face(
         "sgd": "l4_sgd learn_experts_sgd",
         "spectral": "learn_experts_spectral",
         "signs": "first_moment_signs likelihood_signs third_moment_signs",
+        "repeats": "aligned learn_sets moment_errors signs_found",
     },
 )

@@ -1,11 +1,11 @@
 """Figures of one panel or several: titles, labels, ticks and legends.
 
-`panel` and `panels` make axes, `moelib.pages.plots` draws into them. A cell that ends with the
+`panel` and `panels` make axes in the book's style, `moelib.pages.plots` draws into them. A cell that ends with the
 figure shows it. Scales, limits and single legends are set on the axes, in matplotlib's words.
 """
 
 from moelib.pages.numbers import number
-from moelib.pages.style import panel_labels
+from moelib.pages.style import panel_labels, use_style
 
 
 def panel(size=(6.4, 3.8), **properties):
@@ -70,6 +70,7 @@ def panels(titles, size=(7.2, 3.3), *, rows=1, xlabel="", ylabel="", layout=None
     n, columns = len(titles), len(titles) // rows
     if n != rows * columns or n == 0:
         raise ValueError(f"{n} titles do not fill rows={rows}: name every panel")
+    use_style()
     figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, **(layout or {}))
     plt.close(figure)  # so that it is shown once, by the cell that ends with it
     axes = axes.ravel()

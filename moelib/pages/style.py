@@ -1,8 +1,8 @@
 r"""How the book's figures look.
 
-Every page calls `use_style` once. Colours are told apart by readers with any colour vision and in
-print without colour, because no two have the same lightness; line styles and markers say the same
-thing again. The ground is white in both themes of the page.
+`panel` and `panels` set it for every figure. Colours are told apart by readers with any colour
+vision and in print without colour, because no two have the same lightness; line styles and markers
+say the same thing again. The ground is white in both themes of the page.
 """
 
 PALETTE = ("#1553a3", "#e07b28", "#0f826c", "#64104a", "#79bcec", "#000000")

@@ -38,6 +38,9 @@ def test_constants_bound_the_moments_of_the_terms(link, noise, kind):
 def test_constants_in_closed_form():
     z, weight = gaussian_rule()
     np.testing.assert_allclose(weight @ hermite(4, z) ** 4, HERMITE4_FOURTH)
+    # E|S_2 u|^4 in ten dimensions, by parts: the rest of |x|^2 is chi-squared
+    parts = (z**2 - 1) ** 4 + 18 * (z**2 - 1) ** 2 * z**2 + 99 * z**4
+    np.testing.assert_allclose(weight @ parts, 60 + 20 * 9 + 3 * 99)
     rng = np.random.default_rng(1)
     x = rng.standard_normal((400_000, 4))
     squares = np.sum(score_tensor(x[:100], 2)[:, 0] ** 2, axis=1)
@@ -91,6 +94,23 @@ def test_truncated_moments_keep_within_their_bounds(n):
     bounds = second.error(n, 0.05), fourth.error(n, 0.05)
     assert np.all(worst < bounds)
     assert worst[0] > bounds[0] / 40
+
+
+def test_variances_are_nearly_attained_along_an_expert():
+    """Orthonormal experts in the direction of the first, which a third of the labels know."""
+    X, y = standard_model(10, 3).sample(200_000, np.random.default_rng(0))
+    pair = label_transforms("identity", 0.05)
+    f2 = pair.q2(y) / 2 * np.linalg.norm(X * X[:, :1] - np.eye(10)[0], axis=1)
+    f4 = pair.q4(y) / 24 * hermite(4, X[:, 0])
+    for f, transform, r in ((f2, pair.q2, 10), (f4, pair.q4, 3)):
+        assert 0.2 < np.mean(f**2) / moment_bound(transform, r).variance < 1
+
+
+@pytest.mark.parametrize("order,r,count", [(2, 10, 20), (4, 3, 2 * 17**3)])
+def test_truncation_levels_of_both_orders(order, r, count):
+    bound = moment_bound(label_transform(order, "identity", 0.05), r, noise=0.05)
+    tau = bound.length * (20_000 / np.log(count / 0.05)) ** 0.25
+    np.testing.assert_allclose(bound.truncate(20_000, 0.05) * bound.rms, tau)
 
 
 def test_truncation_level_is_that_of_the_lemma():

@@ -16,6 +16,7 @@ from moelib import (
 )
 from moelib.bounds import complete_information
 from moelib.likelihood.score import score_moments, scores
+from moelib.metrics import unit_rows
 
 
 def small_model(noise=0.7, link="identity"):
@@ -299,3 +300,20 @@ def test_half_a_draw_is_one():
 def test_arguments_go_by_name(call):
     with pytest.raises(TypeError, match="positional"):
         call(standard_model(3, 2), FreeParameters(), FreeParameters())
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_nearby_densities_have_an_envelope(seed):
+    """The log-ratio is at most (2 + 3 / 2) reach (1 + |x|^2 + max e^2) at noise 1, far out too."""
+    model, free = standard_model(3, 2, noise=1.0), FreeParameters()
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((5000, 3)) * rng.choice([1, 10], (5000, 1))
+    y = X[np.arange(5000), rng.integers(2, size=5000)] + rng.standard_normal(5000)
+    e = y[:, None] - model.expert_means(X)
+    size = 1 + np.sum(X**2, axis=1) + np.max(e**2, axis=1)
+    steps = unit_rows([*np.eye(10), *rng.standard_normal((10, 10))])
+    shares = []
+    for reach in (0.01, 0.1, 1.0):
+        moved = [free.moved(model, reach * step).log_density(X, y) for step in steps]
+        shares.append(np.max((moved - model.log_density(X, y)) / (3.5 * reach * size)))
+    assert max(shares) <= 1 and 0.1 < shares[0] < 0.5

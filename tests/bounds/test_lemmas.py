@@ -253,6 +253,23 @@ def test_no_signs_from_an_even_link_or_dependent_experts():
     assert not signs(0.0, 1e12, slope=0.0) and not signs(0.0, 1e12, least=0.0)
 
 
+@pytest.mark.parametrize("e,low", [(0.001, 0.99), (0.3, 0.6)])
+def test_what_errors_of_the_experts_take_from_a_sign_is_nearly_attained(e, low):
+    """All experts err against the first: e / s of the lemma, with s = 1 - sqrt(3) e."""
+    model = standard_model(10, 3)
+    beta = -e * np.eye(10)[[0, 0, 0]]
+    dual = np.linalg.pinv(model.experts + beta).T
+    lost = np.abs(dual @ beta.T @ model.shares()).max() / e
+    assert low < lost * (1 - np.sqrt(3) * e) < 1
+
+
+def test_spread_of_the_first_moment_along_an_expert():
+    """The bound 3 E y^4 takes the label to know the direction; half of the answers do."""
+    X, y = standard_model(5, 2).sample(200_000, np.random.default_rng(0))
+    share = np.mean((y * X[:, 0]) ** 2) / (3 * (1 + 0.05**2))
+    assert 0.6 < share < 0.75  # near (3 + 1) / 2 / 3
+
+
 @pytest.mark.parametrize("k", [2, 5])
 @pytest.mark.parametrize("t", [0.0, 0.3, 1.0])
 def test_posterior_bound_is_the_mean_of_its_proof(k, t):

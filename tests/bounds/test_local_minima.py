@@ -50,6 +50,8 @@ def test_slopes_of_a_disturbance_are_bounded_and_the_bounds_nearly_attained():
         np.testing.assert_allclose(limits @ [1, 0.5] / 16, (2 * (k - 1) + 3 * mu) / 4)
         for E in (opponent(k, mu), random_symmetric(k, 4, rng)):
             E = E / tensor_norm(E, rng)
+            first = tensor_l4(E, np.eye(k), mu)[1][0, 1]  # where an expert turns, by the gradient
+            assert abs(first) < limits[0] * (1 + 1e-6)
             random = [random_unit_rows(k, rng) for _ in range(5)]
             for W in (np.eye(k), np.ones((k, k)) / np.sqrt(k), *random):
                 length = np.linalg.norm(W[0, :2])

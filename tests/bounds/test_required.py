@@ -21,7 +21,7 @@ def simulated(monkeypatch):
             asked.append((n, options))
             return law(n, len(asked))
 
-        monkeypatch.setattr(required, "_error", error)
+        monkeypatch.setattr(required, "one_error", error)
         return asked
 
     return replace
@@ -119,10 +119,10 @@ def test_errors_are_angles_and_distances_after_matching(monkeypatch):
 
     monkeypatch.setattr(required, "learn_experts", experts)
     monkeypatch.setattr(required, "learn_gates", learn_gates)
-    found = required._error(model, 50, rng, target="experts", mu=0.3, n_init=2)
+    found = required.one_error(model, 50, rng, target="experts", mu=0.3, n_init=2)
     np.testing.assert_allclose(found, angle)
     assert seen == {"experts": ((50, 7), 3, dict(link=model.link, mu=0.3, n_init=2))}
-    found = required._error(model, 50, rng, target="gates", mu=0.3)
+    found = required.one_error(model, 50, rng, target="gates", mu=0.3)
     np.testing.assert_allclose(found, 0.3)
     assert seen["gates"] == ((50, 7), dict(link=model.link))
 

@@ -65,7 +65,8 @@ def draw_looseness(loose):
     Parameters
     ----------
     loose : Series
-        Key of the step, as in :func:`moelib.bounds.step_errors` -> bound over error.
+        Key of the step, as in :func:`moelib.bounds.step_errors` -> bound over error; steps that
+        have no name in the figure are left out.
 
     Returns
     -------
@@ -73,6 +74,7 @@ def draw_looseness(loose):
         First step on top.
     """
     figure, ax = panel((6.4, 2.9), xlabel="bound over measured error", xscale="log")
+    loose = loose[[key for key in STEPS if key in loose]]
     names = [STEPS[key] for key in loose.index]
     ax.barh(names, loose, color=expert_color(0))
     ax.invert_yaxis()
