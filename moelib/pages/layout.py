@@ -1,7 +1,8 @@
 """Figures of one panel or several: titles, labels, ticks and legends.
 
-`panel` and `panels` make axes in the book's style, `moelib.pages.plots` draws into them. A cell that ends with the
-figure shows it. Scales, limits and single legends are set on the axes, in matplotlib's words.
+`panel` and `panels` make axes in the book's style, `moelib.pages.plots` draws into them. A cell
+that ends with the figure shows it. Scales, limits and single legends are set on the axes, in
+matplotlib's words.
 """
 
 from moelib.pages.numbers import number
