@@ -5,12 +5,14 @@ from moelib._face import face
 __getattr__, __dir__, __all__ = face(
     __name__,
     {
-        "style": "LINESTYLES MARKERS PALETTE expert_color expert_style panel_labels use_style",
+        "style": "LINESTYLES MARKERS PALETTE expert_color expert_style method_style panel_labels "
+        "use_style",
         "sliders": "Explore explore",
         "numbers": "listed low_to_high number plus_minus put put_ends with_interval",
         "intervals": "bootstrap exponent mean_interval share_interval",
         "layout": "panel panels set_ticks shared_legend",
-        "plots": "draw_arrows draw_curves draw_dots draw_grid draw_guide draw_intervals draw_plane",
+        "plots": "draw_arrows draw_curves draw_dots draw_grid draw_guide draw_intervals "
+        "draw_method_curves draw_plane",
         "tables": "show_table",
         "messages": "heard refused",
         "pictures": "small",

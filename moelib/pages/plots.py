@@ -6,7 +6,7 @@ Each function draws into given axes and returns what it drew; `moelib.pages.layo
 import numpy as np
 
 from moelib.pages.numbers import number
-from moelib.pages.style import expert_style
+from moelib.pages.style import expert_style, method_style
 
 
 def draw_curves(ax, curves, x=None, *, first=0, **style):
@@ -34,6 +34,22 @@ def draw_curves(ax, curves, x=None, *, first=0, **style):
         ax.plot(_places(x, y), y, **_look(i, style, label=name))[0]
         for i, (name, y) in enumerate(curves.items(), first)
     ]
+
+
+def draw_method_curves(ax, curves, **style):
+    """Draw curves of training methods, each in the style that it has in every figure.
+
+    Parameters
+    ----------
+    ax : Axes
+        Where to draw.
+    curves : DataFrame
+        A column for each method, named as :func:`moelib.pages.method_style` knows it.
+    **style : dict
+        For all curves, in place of their own.
+    """
+    for name in curves:
+        draw_curves(ax, {name: curves[name]}, **method_style(name) | style)
 
 
 def draw_intervals(ax, estimates, x=None, *, band=False, apart=0.0, first=0, **style):

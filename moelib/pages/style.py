@@ -15,6 +15,17 @@ LINESTYLES = (
     (0, (3, 3)),
 )
 MARKERS = ("o", "s", "^", "D", "v", "X")
+METHOD_PLACES = {  # of a method: its colour, line style and marker
+    "two-loss": (0, 0, 0),
+    "two-loss, unrefined": (4, 2, 4),
+    "em": (1, 1, 1),
+    "em, frozen noise": (3, 3, 3),
+    "em, annealed": (4, 3, 3),
+    "gradient-em": (3, 2, 4),
+    "l4-sgd": (4, 2, 4),
+    "likelihood": (2, 4, 2),
+    "least-squares": (5, 5, 5),
+}
 
 
 def use_style():
@@ -71,6 +82,35 @@ def expert_style(i):
         "linestyle": LINESTYLES[i % len(LINESTYLES)],
         "marker": MARKERS[i % len(MARKERS)],
     }
+
+
+def method_style(name):
+    """Colour, line style and marker of a training method, the same in every figure.
+
+    Parameters
+    ----------
+    name : str
+        As in the stored experiments, in any case; see ``METHOD_PLACES``.
+
+    Returns
+    -------
+    dict
+        Keywords for ``ax.plot``.
+
+    Raises
+    ------
+    ValueError
+        When the method has no style yet.
+
+    Examples
+    --------
+    >>> method_style("EM")["marker"], method_style("two-loss")["color"] == PALETTE[0]
+    ('s', True)
+    """
+    if name.lower() not in METHOD_PLACES:
+        raise ValueError(f"name must be one of {', '.join(METHOD_PLACES)}; got {name!r}")
+    color, line, marker = METHOD_PLACES[name.lower()]
+    return {"color": PALETTE[color], "linestyle": LINESTYLES[line], "marker": MARKERS[marker]}
 
 
 def panel_labels(axes):

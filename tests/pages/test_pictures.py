@@ -32,9 +32,9 @@ def test_same_picture_in_fewer_bytes():
     usual = io.BytesIO()
     with rc_context({"savefig.dpi": 100}):
         figure.savefig(usual, format="png", bbox_inches="tight")
-        picture = small(figure, n_colors=24)
+        picture = small(figure, n_colors=32)
     one, other = pixels(picture.data), pixels(usual.getvalue())
     assert one.shape == other.shape
     assert np.abs(one - other).max() < 64 and np.abs(one - other).mean() < 1
     assert len(picture.data) < 0.6 * len(usual.getvalue())
-    assert len(np.unique(one.reshape(-1, 3), axis=0)) <= 24
+    assert len(np.unique(one.reshape(-1, 3), axis=0)) <= 32

@@ -14,9 +14,10 @@ from moelib.pages.plots import (
     draw_grid,
     draw_guide,
     draw_intervals,
+    draw_method_curves,
     draw_plane,
 )
-from moelib.pages.style import MARKERS, PALETTE, expert_style
+from moelib.pages.style import MARKERS, PALETTE, expert_style, method_style
 
 
 @pytest.fixture
@@ -197,3 +198,13 @@ def test_arrows(ax):
 
 def test_nothing_is_left_open():
     assert plt.get_fignums() == []
+
+
+def test_curves_of_methods_have_the_styles_of_the_methods():
+    _, ax = panel()
+    table = pd.DataFrame({"em": [1.0, 2.0], "two-loss": [3.0, 4.0]}, index=[10, 20])
+    draw_method_curves(ax, table, marker="")
+    for line, name in zip(ax.lines, table, strict=True):
+        np.testing.assert_allclose(line.get_data(), [[10, 20], table[name]])
+        assert (line.get_color(), line.get_label()) == (method_style(name)["color"], name)
+        assert line.get_marker() == ""

@@ -95,3 +95,18 @@ def test_panels_get_letters_before_their_titles():
 def test_panels_run_out_of_letters():
     with pytest.raises(ValueError, match="26 panels, got 27"):
         style.panel_labels([None] * 27)
+
+
+def test_a_method_has_one_style_and_no_two_methods_of_a_figure_share_it():
+    assert style.method_style("EM") == style.method_style("em")
+    figures = [
+        ["em", "em, frozen noise", "two-loss", "l4-sgd", "likelihood", "least-squares"],
+        ["two-loss", "two-loss, unrefined", "em", "em, frozen noise"],
+        ["em, annealed", "gradient-em", "likelihood", "least-squares"],
+    ]
+    for methods in figures:
+        found = [style.method_style(method) for method in methods]
+        for key in ("color", "linestyle", "marker"):
+            assert len({str(one[key]) for one in found}) == len(methods), key
+    with pytest.raises(ValueError, match="name must be one of two-loss, .*; got 'adam'"):
+        style.method_style("adam")

@@ -10,7 +10,7 @@ from moelib.pages.layout import panels, set_ticks, shared_legend
 from moelib.pages.numbers import number
 from moelib.pages.plots import draw_curves, draw_intervals
 from moelib.pages.sliders import explore
-from moelib.pages.style import PALETTE
+from moelib.pages.style import PALETTE, method_style
 
 AXES = {
     "n": "samples n",
@@ -64,10 +64,11 @@ def draw_lines(lines, settings, trials, *, floor=None):
 
 def _draw_line(ax, rates, trials, joined):
     places = np.arange(len(rates))
-    style = {"ms": 4, "lw": 1.5} | ({} if joined else {"ls": ""})
+    style = {"ms": 4, "lw": 1.5} | ({} if joined else {"linestyle": ""})
     for i, (method, q) in enumerate(rates.items()):
         bars = {method: (q.to_numpy(), *_interval(q, trials))}
-        draw_intervals(ax, bars, places + (2 * i - 1) * 0.08, first=3 * i, **style)
+        look = method_style(method) | style
+        draw_intervals(ax, bars, places + (2 * i - 1) * 0.08, **look)
     texts = [str(value).replace("_", "\n") for value in rates.index]
     set_ticks(ax, x=dict(zip(places, texts)))
     tilt = 60 if len(texts) > 6 or not joined else 0

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from moelib.pages.layout import panel, panels, set_ticks, shared_legend
-from moelib.pages.plots import draw_curves, draw_dots, draw_grid, draw_intervals
+from moelib.pages.plots import draw_curves, draw_dots, draw_grid, draw_intervals, draw_method_curves
 from moelib.pages.sliders import explore
 from moelib.pages.style import PALETTE, expert_style
 
@@ -173,7 +173,7 @@ def draw_profile(profile, total):
     """
     words = {"xlabel": "processor seconds for each data set", "xscale": "log"}
     figure, ax = panel((6.8, 3.4), ylabel=f"data sets solved, of {total}", **words)
-    draw_curves(ax, profile[RACERS], marker="", drawstyle="steps-post")
+    draw_method_curves(ax, profile[RACERS], marker="", drawstyle="steps-post")
     ax.set(ylim=(-0.5, total + 0.5), yticks=range(0, total + 1, 3))
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9)
     return figure
@@ -294,7 +294,7 @@ def draw_correlation(rhos, sweep):
     words = {"xlabel": "correlation $\\rho$ between inputs", "ylabel": "raw $E_{\\mathrm{reg}}$"}
     figure, ax = panel((6.4, 3.0), yscale="log", **words)
     ends = np.stack([np.median(sweep, axis=1), sweep.min(axis=1), sweep.max(axis=1)])
-    both = {"as they come, without (G)": ends[..., 0], "whitened, without (O)": ends[..., 1]}
-    draw_intervals(ax, both, rhos, band=True)
+    names = ("as they come, without (G)", "whitened, without (O)")
+    draw_intervals(ax, dict(zip(names, np.moveaxis(ends, -1, 0))), rhos, band=True)
     ax.legend(loc="upper left")
     return figure

@@ -8,7 +8,7 @@ from matplotlib.colors import to_hex
 from moelib.pages import draw_budgets, draw_lines, draw_load, draw_tiles, explore_tiles
 from moelib.pages.style import PALETTE
 
-METHODS = ["two-loss", "alone", "em", "frozen"]
+METHODS = ["two-loss", "two-loss, unrefined", "em", "em, frozen noise"]
 
 
 def table(index, rates):
@@ -56,9 +56,9 @@ def test_intervals_are_wilsons_by_data_set(lines):
 def test_load(readable):
     cells = [(2, 4, 80), (4, 8, 320), (6, 12, 720), (16, 32, 1500)]
     index = pd.MultiIndex.from_tuples(cells, names=["k", "d", "n"])
-    rates = table(index, np.arange(16).reshape(4, 4) / 16)[["em", "frozen"]]
+    rates = table(index, np.arange(16).reshape(4, 4) / 16)[["em", "em, frozen noise"]]
     figure = readable(draw_load(rates, 10))
-    assert [ax.get_title(loc="left") for ax in figure.axes] == ["(a) em", "(b) frozen"]
+    assert [ax.get_title(loc="left") for ax in figure.axes] == ["(a) em", "(b) em, frozen noise"]
     for ax, method in zip(figure.axes, rates, strict=True):
         few, many, most, floor = ax.lines
         np.testing.assert_allclose(few.get_xdata() * 1.04, [10, 10])
@@ -90,7 +90,7 @@ def test_tiles_stand_where_they_belong(plane, readable):
 def test_tiles_to_move(plane, readable):
     moving = explore_tiles({1: plane, 5: 0 * plane + 0.95}, 10)
     (ax,) = readable(moving.draw(method=2, starts=1)).axes
-    assert ax.get_title(loc="left") == "alone, best of 1"
+    assert ax.get_title(loc="left") == "two-loss, unrefined, best of 1"
     texts = [text.get_text() for text in ax.texts]
     assert "6" in texts and "1–36" in texts  # 1 / 16 of ten data sets
     sentence = moving.alt(method=3, starts=1).replace("\N{NO-BREAK SPACE}", " ")
@@ -100,7 +100,9 @@ def test_tiles_to_move(plane, readable):
 
 
 def test_budgets(readable):
-    curves = {"k = 3": pd.DataFrame({"em": [0.0, 0.5], "frozen": [0.0, 0.1]}, index=[0.1, 1.0])}
+    curves = {
+        "k = 3": pd.DataFrame({"em": [0.0, 0.5], "em, frozen noise": [0.0, 0.1]}, index=[0.1, 1.0])
+    }
     curves["k = 8"] = 2 * curves["k = 3"]
     figure = readable(draw_budgets(curves))
     for ax, (title, rates) in zip(figure.axes, curves.items(), strict=True):

@@ -74,4 +74,4 @@ def test_accuracy_moves_with_experts_and_noise(readable):
     for line, heights in zip(ax.lines, curves[2, 1.0], strict=True):
         np.testing.assert_allclose(line.get_data(), [ask, heights])
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["theorem", "measured"]
-    assert ax.get_title() == "$k = 2$, $\\sigma = 1$"
+    assert ax.get_title(loc="left") == "$k = 2$, $\\sigma = 1$"
