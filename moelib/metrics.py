@@ -243,6 +243,8 @@ def unit_rows(V):
 def standard_errors_off(samples, expected):
     """How far the mean of samples is from what it should be, in standard errors of the mean.
 
+    The spread has the divisor n: stricter than n - 1.
+
     Parameters
     ----------
     samples : (n, ...) array
@@ -261,7 +263,7 @@ def standard_errors_off(samples, expected):
     0.0
     """
     samples = np.asarray(samples)
-    error = samples.std(axis=0, ddof=1) / np.sqrt(len(samples))
+    error = samples.std(axis=0) / np.sqrt(len(samples))
     return np.abs(samples.mean(axis=0) - expected) / error
 
 

