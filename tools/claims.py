@@ -1,6 +1,8 @@
 """Write the claims ledger: each numbered statement, its proof, and the cells that check it.
 
-A statement is a `prf:` directive with a label; a check is a code cell tagged `claim-LABEL`.
+A statement is a `prf:` directive with a label. A code cell tagged `claim-LABEL` checks it: the
+cell could fail if the statement were false. One tagged `illustrates-LABEL` shows the statement at
+work but cannot refute it; it does not count as a check.
 Run `make claims` after changing either; a test compares the committed page with this one.
 """
 
@@ -20,8 +22,11 @@ INTRO = """\
 # Claims ledger
 
 Each numbered statement of the book, whether its proof is on the page, and the code cells that
-check it, by their number. All of these cells run, and have to pass, each time the book is tested.
-The page is generated from the notebooks; a statement that no cell checks yet is listed as such.
+check it, by their number. A *check* could fail if the statement were false: it compares two ways
+to the same result, or data with a stated margin. A cell that only *illustrates* a statement,
+because its inequality holds for any numbers or because it assumes what it shows, has a column of
+its own and is not counted. All of these cells run, and have to pass, each time the book is tested.
+The page is generated from the notebooks; a statement that no cell checks is listed as such.
 """
 
 
@@ -31,6 +36,7 @@ class Statement:
     page: str
     proved: bool = False
     checks: list[str] = field(default_factory=list)
+    illustrations: list[str] = field(default_factory=list)
 
 
 def pages(root: Path = ROOT) -> list[str]:
@@ -84,15 +90,15 @@ def statements(text: str, page: str) -> list[Statement]:
     return found
 
 
-def claim_tags(path: Path) -> list[tuple[str, int | None]]:
-    """Pairs (label, execution count) of the cells of a notebook tagged `claim-LABEL`."""
+def claim_tags(path: Path, prefix: str = "claim-") -> list[tuple[str, int | None]]:
+    """Pairs (label, execution count) of the cells of a notebook tagged prefix + label."""
     if path.suffix != ".ipynb":
         return []
     return [
-        (tag.removeprefix("claim-"), cell.get("execution_count"))
+        (tag.removeprefix(prefix), cell.get("execution_count"))
         for cell in nbformat.read(path, as_version=4).cells
         for tag in cell.metadata.get("tags", [])
-        if tag.startswith("claim-")
+        if tag.startswith(prefix)
     ]
 
 
@@ -106,14 +112,19 @@ def ledger(root: Path = ROOT) -> str:
         for label, count in claim_tags(path):
             checks = known[label].checks if label in known else others.setdefault(label, [])
             checks.append(f"{{doc}}`/{page}` [{count}]")
+        for label, count in claim_tags(path, "illustrates-"):
+            if label in known:
+                known[label].illustrations.append(f"{{doc}}`/{page}` [{count}]")
     checked = sum(bool(s.checks) for s in known.values())
     lines = [INTRO, f"Statements: {len(known)}. With at least one check: {checked}.\n"]
     if known:
-        lines += ["| Statement | Page | Proof | Checked by |", "|---|---|---|---|"]
+        head = "| Statement | Page | Proof | Checked by | Illustrated by |"
+        lines += [head, "|---|---|---|---|---|"]
     for s in known.values():
         proof = "on the page" if s.proved else "not on the page"
-        checks = ", ".join(s.checks) or "**no check yet**"
-        lines.append(f"| {{prf:ref}}`{s.label}` | {{doc}}`/{s.page}` | {proof} | {checks} |")
+        found, shown = ", ".join(s.checks) or "**no check**", ", ".join(s.illustrations)
+        row = f"| {{prf:ref}}`{s.label}` | {{doc}}`/{s.page}` | {proof} | {found} |"
+        lines.append(f"{row} {shown} |".replace("|  |", "| |"))
     if others:
         lines += ["\n## Equations, definitions and figures that a cell checks\n"]
         lines += ["| Label | Checked by |", "|---|---|"]

@@ -10,65 +10,69 @@ from moelib.pages.style import PALETTE
 
 BROWN = "#8a4208"  # words on a ground of light orange
 ALT = (
-    "Diagram of a mixture of experts. An input x goes to k experts, g of the inner product of a_i "
-    "and x, and to a gate, softmax of W x. The gate weights the experts, and their mixture with "
-    "noise gives the label y. From the label two dashed arrows lead back: loss 1, L4, finds the "
-    "experts without the gate; loss 2, L log, finds the gate with the experts fixed."
+    "Diagram of a mixture of experts. An input x goes to k experts and to a gate. The gate draws a "
+    "number z, which nobody records, and sets a switch: it connects expert z, here expert 2, and "
+    "leaves the other experts unconnected. Noise is added to that one answer, and the label y "
+    "comes out. Two dashed arrows lead back from the label: loss 1 finds the experts, with no gate "
+    "needed; loss 2 finds the gate, with the experts fixed."
 )
 
 
 def overview():
-    """Draw the model and its two losses: the picture of the README.
+    """Draw the model, whose gate chooses one expert, and the two losses that undo it.
 
     Returns
     -------
     Figure
-        9.6 by 4.9 inches; what it shows is said by `ALT`.
+        6.4 by 5 inches, with letters that can be read on a phone; what it shows is said by `ALT`.
     """
     from matplotlib.figure import Figure
 
     blue, orange, teal, plum = PALETTE[:4]
-    figure = Figure(figsize=(9.6, 4.9), facecolor="white")
+    figure = Figure(figsize=(6.4, 5.0), facecolor="white")
     figure.set_layout_engine("none")
-    ax = figure.add_axes((0, 0, 1, 1), xlim=(0, 9.6), ylim=(0, 4.9))
+    ax = figure.add_axes((0, 0, 1, 1), xlim=(0, 6.4), ylim=(0, 5.0))
     ax.set_axis_off()
 
-    box(ax, (1.6, 1.3), 2.6, 2.65, blue, fill=0.06)
-    box(ax, (4.85, 1.3), 1.0, 2.65, orange, fill=0.16)
-    words(ax, 2.9, 3.76, "$k$ experts", color=blue, weight="bold")
-    words(ax, 5.35, 3.76, "weights", color=BROWN, weight="bold")
-    for name, y in (("1", 3.3), ("2", 2.63), ("k", 1.66)):
-        box(ax, (1.8, y - 0.25), 2.2, 0.5, blue, rf"$g(\langle a_{name},\, x\rangle)$", fill=0.18)
-        words(ax, 5.35, y, rf"$\times\; p_{name}(x)$", size=14)
-        arrow(ax, (0.91, 2.63), (1.72, y))
-        arrow(ax, (4.0, y), (4.77, y))
-        arrow(ax, (5.85, y), (6.42, 2.63 + 0.2 * (y - 2.63)))
-    for x in (2.9, 5.35):
-        words(ax, x, 2.15, r"$\vdots$", size=14)
-    box(ax, (1.6, 0.25), 2.6, 0.75, orange, fill=0.16)
-    words(ax, 2.12, 0.62, "gate", color=BROWN, weight="bold")
-    words(ax, 3.2, 0.62, r"softmax$\,(Wx)$", size=14)
-    arrow(ax, (0.6, 2.32), (0.6, 0.62), (1.52, 0.62))
-    arrow(ax, (4.2, 0.8), (5.35, 0.8), (5.35, 1.22))
-    arrow(ax, (7.08, 2.63), (8.42, 2.63))
-    for x, name in ((0.6, "$x$"), (6.78, r"$\Sigma$"), (8.8, "$y$")):
-        box(ax, (x - 0.3, 2.33), 0.6, 0.6, "#222222", name, fill=0, shape="circle", size=16)
-    words(ax, 0.6, 3.1, "input")
-    words(ax, 9.23, 3.1, "label")
-    words(ax, 7.35, 1.75, r"$y \sim \sum_i\, p_i(x)\; N(g(\langle a_i, x\rangle),\, \sigma^2)$")
+    pivot, contact = (4.3, 2.75), 3.35
+    for name, y in (("1", 3.55), ("2", 2.75), ("k", 1.95)):
+        box(ax, (1.15, y - 0.25), 1.5, 0.5, blue, f"expert ${name}$", fill=0.18, size=15)
+        arrow(ax, (0.61, 2.75), (1.07, y))
+        ax.plot([2.65, contact], [y, y], color="#444444", lw=1.3, ls="-", zorder=1)
+        dot(ax, (contact, y), 7, "#444444", "#444444" if name == "2" else "white")
+    words(ax, 1.9, 2.36, r"$\vdots$", size=13)
+    lever = [contact, pivot[0]], [2.75, 2.75]
+    ax.plot(*lever, color=BROWN, lw=4.5, ls="-", zorder=2, solid_capstyle="butt")
+    dot(ax, pivot, 10, BROWN, BROWN)
+    words(ax, 3.92, 3.1, "switch", color=BROWN, weight="bold", size=14)
+    arrow(ax, pivot, (5.57, 2.75))
+    words(ax, 4.98, 3.02, "+ noise", size=14)
 
-    arrow(ax, (8.8, 2.95), (8.8, 4.5), (2.9, 4.5), (2.9, 4.04), color=plum, dashes=(4, 1.5))
-    arrow(ax, (8.8, 2.3), (8.8, 0.45), (4.29, 0.45), color=teal, dashes=(6, 1.5, 1, 1.5))
-    loss_1 = "loss 1:  $L_4$  finds the experts, no gate needed"
-    loss_2 = r"loss 2:  $L_{\log}$  finds the gate, experts fixed"
-    box(ax, (3.8, 4.24), 4.3, 0.52, plum, loss_1, fill=0, size=12.5)
-    box(ax, (4.7, 0.19), 3.85, 0.52, teal, loss_2, fill=0, size=12)
+    box(ax, (1.15, 0.9), 1.5, 0.55, orange, "gate", fill=0.16, size=15)
+    arrow(ax, (0.35, 2.46), (0.35, 1.18), (1.07, 1.18))
+    arrow(ax, (2.65, 1.18), (3.92, 1.18), (3.92, 2.6), color=BROWN)
+    words(ax, 4.02, 1.72, "draws $z$ = 2,", size=14, color=BROWN, ha="left")
+    words(ax, 4.02, 1.44, "not recorded", size=14, color=BROWN, ha="left")
+    for x, name, word in ((0.35, "$x$", "input"), (5.9, "$y$", "label")):
+        box(ax, (x - 0.25, 2.5), 0.5, 0.5, "#222222", name, fill=0, shape="circle", size=17)
+        words(ax, x + (0.02 if x < 1 else 0), 3.17, word, size=14)
+
+    dots = (6, 1.5, 1, 1.5)
+    arrow(ax, (5.9, 3.35), (5.9, 4.6), (1.9, 4.6), (1.9, 3.9), color=plum, dashes=(4, 1.5))
+    arrow(ax, (5.9, 2.46), (5.9, 0.35), (1.9, 0.35), (1.9, 0.8), color=teal, dashes=dots)
+    box(ax, (2.3, 4.33), 3.3, 0.54, plum, "loss 1: finds the experts", fill=0, size=15)
+    box(ax, (2.3, 0.08), 3.3, 0.54, teal, "loss 2: finds the gate", fill=0, size=15)
     return figure
 
 
-def words(ax, x, y, text, size=12, **options):
-    """Text centred at a point."""
-    ax.text(x, y, text, ha="center", va="center", fontsize=size, **options)
+def words(ax, x, y, text, size=14, ha="center", **options):
+    """Text whose middle, or left end, is at a point."""
+    ax.text(x, y, text, ha=ha, va="center", fontsize=size, **options)
+
+
+def dot(ax, point, size, color, fill):
+    """A round contact of the switch."""
+    ax.plot(*point, ls="", marker="o", ms=size, mew=1.3, mec=color, mfc=fill, zorder=3)
 
 
 def box(ax, corner, width, height, color, text="", *, fill=0.1, shape="round", size=14):
@@ -104,7 +108,7 @@ def main(arguments=None):
     parser.add_argument("--to", type=Path, default=Path("book/_static"), help="folder to save in")
     path = parser.parse_args(arguments).to / "overview.png"
     path.parent.mkdir(parents=True, exist_ok=True)
-    overview().savefig(path, dpi=160, metadata={"Software": None})
+    overview().savefig(path, dpi=240, metadata={"Software": None})
     print(path)
 
 

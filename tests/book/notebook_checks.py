@@ -190,6 +190,16 @@ def short_hidden_cells(nb):
     ]
 
 
+def checks_or_illustrates(nb):
+    """A cell that cannot refute a statement is not one of its checks."""
+    return [
+        f"code cell {i} is tagged as a check of {label} and as an illustration of it"
+        for i, cell in enumerate(code_cells(nb), 1)
+        for label in sorted(tag.removeprefix("claim-") for tag in tags(cell))
+        if {f"claim-{label}", f"illustrates-{label}"} <= tags(cell)
+    ]
+
+
 def checks_in_reach(nb):
     """A reader sees every check of a claim without opening anything."""
     return [
@@ -249,14 +259,14 @@ def page_frame(nb):
 
 
 def claim_labels(nb, known):
-    """Problems with `claim-LABEL` tags whose label no page defines."""
-    claimed = {
-        tag.removeprefix("claim-")
+    """Problems with `claim-LABEL` and `illustrates-LABEL` tags whose label no page defines."""
+    names = sorted(
+        tag
         for cell in code_cells(nb)
         for tag in tags(cell)
-        if tag.startswith("claim-")
-    }
-    return [f"tag claim-{label}: no page defines this label" for label in sorted(claimed - known)]
+        if tag.startswith(("claim-", "illustrates-")) and tag.partition("-")[2] not in known
+    )
+    return [f"tag {tag}: no page defines this label" for tag in dict.fromkeys(names)]
 
 
 TECHNICAL = (
@@ -272,6 +282,7 @@ TECHNICAL = (
 CHAPTER = (
     short_cells,
     short_hidden_cells,
+    checks_or_illustrates,
     checks_in_reach,
     imports_with_one_dot,
     enough_words,

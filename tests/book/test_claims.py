@@ -45,16 +45,24 @@ def test_committed_ledger_is_up_to_date():
 
 
 def test_ledger_of_a_small_book(tmp_path):
-    cell = v4.new_code_cell(
-        "assert True", execution_count=1, metadata={"tags": ["claim-lem-signs"]}
-    )
-    nbformat.write(v4.new_notebook(cells=[v4.new_markdown_cell(PAGE), cell]), tmp_path / "a.ipynb")
+    tags = [["claim-lem-signs"], ["illustrates-thm-open", "illustrates-lem-signs"]]
+    cells = [v4.new_markdown_cell(PAGE)] + [
+        v4.new_code_cell("assert True", execution_count=i, metadata={"tags": names})
+        for i, names in enumerate(tags, 1)
+    ]
+    nbformat.write(v4.new_notebook(cells=cells), tmp_path / "a.ipynb")
     (tmp_path / "_toc.yml").write_text("root: a\n")
     rows = claims.ledger(tmp_path).splitlines()
+    assert "Statements: 4. With at least one check: 1." in rows
     signs = next(row for row in rows if "lem-signs" in row)
-    assert "on the page" in signs and "not on the page" not in signs and "`/a` [1]" in signs
+    assert (
+        "on the page" in signs
+        and "not on the page" not in signs
+        and "| {doc}`/a` [1] | {doc}`/a` [2] |" in signs
+    )
     for label in ("thm-open", "lem-remark"):
-        assert "not on the page | **no check yet**" in next(row for row in rows if label in row)
+        assert "not on the page | **no check** |" in next(row for row in rows if label in row)
+    assert next(row for row in rows if "thm-open" in row).endswith("| {doc}`/a` [2] |")
     assert "| on the page |" in next(row for row in rows if "thm-folded" in row)
 
 

@@ -146,6 +146,10 @@ def hide_a_check(nb, code):
     code[2].metadata["tags"] = ["claim-thm-known", "hide-input"]
 
 
+def check_and_illustrate(nb, code):
+    code[2].metadata["tags"] = ["claim-thm-known", "illustrates-thm-known"]
+
+
 def import_deep(nb, code):
     code[0].source = "from moelib.experts.learn import learn_experts"
 
@@ -194,6 +198,7 @@ BREAKS = [
     (break_format, checks.valid_format),
     (write_long_cells, checks.short_cells),
     (hide_long_cells, checks.short_hidden_cells),
+    (check_and_illustrate, checks.checks_or_illustrates),
     (hide_a_check, checks.checks_in_reach),
     (import_deep, checks.imports_with_one_dot),
     (import_a_mock, checks.imports_with_one_dot),
@@ -218,9 +223,11 @@ def test_broken_page_is_caught(change, check):
 
 def test_unknown_claim_is_caught():
     nb = good_page()
-    checks.code_cells(nb)[2].metadata["tags"] = ["claim-thm-known", "claim-thm-none"]
+    names = ["claim-thm-known", "claim-thm-none", "illustrates-thm-no", "illustrates-thm-known"]
+    checks.code_cells(nb)[2].metadata["tags"] = names
     assert checks.claim_labels(nb, {"thm-known"}) == [
-        "tag claim-thm-none: no page defines this label"
+        "tag claim-thm-none: no page defines this label",
+        "tag illustrates-thm-no: no page defines this label",
     ]
 
 
@@ -234,7 +241,7 @@ def test_hidden_cells_may_be_longer_than_shown_ones():
 
 def test_experiments_are_imported_by_name():
     nb = good_page()
-    checks.code_cells(nb)[0].source = "from moelib.experiments.race import METHODS"
+    checks.code_cells(nb)[0].source = "from moelib.experiments.failure_map import METHODS"
     assert checks.imports_with_one_dot(nb) == []
 
 
