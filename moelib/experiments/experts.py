@@ -3,8 +3,10 @@
 A cell is a part, a design and a number of samples. In ``methods`` every method works on the same
 data in 48 dimensions; in ``links`` the reduced loss and the spectral method meet every built-in
 link; in ``mu`` the reduced loss is minimised for weights below and above one; ``span`` has the
-reduced loss again on every link, with the transforms for the experts' span. A method whose name
-ends in ``optimal`` or ``in-span`` uses these transforms, otherwise the polynomials.
+reduced loss again on every link, with the transforms for the experts' span. Two parts tell the
+loss from the order of its moment: ``power`` runs the power method of order 4 in the designs of
+``methods``, and in ``orders`` it takes the very tensor that the loss is minimised on. A method
+whose name ends in ``optimal`` or ``in-span`` uses these transforms, otherwise the polynomials.
 """
 
 import time
@@ -19,12 +21,12 @@ from moelib.experts.l4 import minimize_l4_lbfgs, random_unit_rows
 from moelib.experts.learn import learn_experts
 from moelib.experts.moments import fourth_moment
 from moelib.experts.sgd import l4_sgd, learn_experts_sgd
-from moelib.experts.spectral import learn_experts_spectral
+from moelib.experts.spectral import learn_experts_spectral, power_method
 from moelib.experts.transforms import label_transforms
 from moelib.metrics import expert_angles, regressor_error, unit_rows
 from moelib.model import standard_model
 
-DATA_SETS, DATA_SETS_MU = 10, 25
+DATA_SETS, DATA_SETS_MU, DATA_SETS_ORDERS = 10, 25, 40
 STARTS = 5
 SGD_STARTS, SGD_STEPS, SPHERE_STEPS = 2, 400, 800
 MU, MU_SPHERE = 0.5, 0.95
@@ -32,6 +34,8 @@ MUS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.95, 1.05, 1.25, 1.5, 2.0, 3.0)
 SPHERE_STEP = 0.3
 KINDS = {"": "polynomial", ", optimal": "optimal"}
 KINDS_SPAN = {", in-span": "in-span"}
+KINDS_OF = {"span": KINDS_SPAN, "orders": {", optimal": "optimal"} | KINDS_SPAN}  # others: KINDS
+SETS_OF = {"mu": DATA_SETS_MU, "orders": DATA_SETS_ORDERS}  # others: DATA_SETS
 LINKS = ("identity", "relu", "leaky_relu", "tanh", "sigmoid")
 LEAST_SPHERE, MOST_SPHERE = 25_000, 200_000
 
@@ -41,6 +45,7 @@ def make_grid():
     base = dict(d=48, k=3, link="identity", noise=0.05)
     sizes: tuple = (12_500, 25_000, 50_000, 100_000, 200_000, 400_000)
     cells: list[dict] = [dict(part="methods", **base, n=n) for n in sizes]
+    power = [cell | dict(part="power") for cell in cells]
     base = dict(d=10, k=5)
     sizes = (10_000, 30_000, 100_000, 300_000)
     for link in LINKS:
@@ -52,7 +57,13 @@ def make_grid():
         for design, n in zip(*designs, strict=True)
     ]
     span = [cell | dict(part="span") for cell in cells if cell["part"] == "links"]
-    return cells + span
+    sized = dict(d=10, k=3), dict(d=10, k=5), dict(d=16, k=8)
+    orders = [
+        dict(part="orders", **design, link=link, noise=0.05, n=n)
+        for link in ("identity", "relu")
+        for design, n in zip(sized, (50_000, 100_000, 200_000), strict=True)
+    ]
+    return cells + span + power + orders  # new cells at the end: a cell's place is its seed
 
 
 def run_cell(cell, seed, *, data_sets=None):
@@ -62,23 +73,25 @@ def run_cell(cell, seed, *, data_sets=None):
     in radians; ``loss``, the method's objective; ``hits``, the share of starts that end at the
     minimum that a descent from the truth finds, and ``near``, the rms angle of that minimum.
     """
-    rows = []
+    rows, part = [], cell["part"]
     if data_sets is None:
-        data_sets = DATA_SETS_MU if cell["part"] == "mu" else DATA_SETS
+        data_sets = SETS_OF.get(part, DATA_SETS)
     model = standard_model(cell["d"], cell["k"], cell["noise"], link=cell["link"])
     for data, data_seed in enumerate(seed.spawn(data_sets)):
         sample_seed, *seeds = data_seed.spawn(1 + 2 * len(METHODS))
         X, y = model.sample(cell["n"], np.random.default_rng(sample_seed))
-        for method, run in METHODS.items():
-            for ending, kind in (KINDS_SPAN if cell["part"] == "span" else KINDS).items():
+        for method, run in CONTROLS.get(part, METHODS).items():
+            for ending, kind in KINDS_OF.get(part, KINDS).items():
                 rng = np.random.default_rng(seeds.pop())
                 begin = time.process_time()
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore", UserWarning)  # odd samples show in the rows
                     found = run(cell, model, X, y, kind, rng)
                 seconds = (time.process_time() - begin) / max(len(found), 1)
-                label = {"data": data, "method": method + ending}
-                rows += [label | row | {"seconds": seconds} for row in found]
+                for row in found:
+                    name = row.pop("method", method) + ending
+                    label = {"data": data, "method": name}
+                    rows.append(label | row | {"seconds": seconds})
     return rows
 
 
@@ -135,6 +148,31 @@ def _spectral(cell, model, X, y, kind, rng):
     except ValueError:  # the link has no transform of order 3
         return []
     return [errors(fit.experts, model) | {"loss": fit.loss}]
+
+
+def _power(cell, model, X, y, kind, rng):
+    options = dict(link=cell["link"], transforms=kind)
+    fit = learn_experts_spectral(X, y, cell["k"], rng, order=4, **options)
+    return [{"mu": None} | errors(fit.experts, model) | {"loss": fit.loss}]
+
+
+def _one_tensor(cell, model, X, y, kind, rng):
+    """L4 at two weights, the power method, and L4 from where it ends, on one whitened tensor."""
+    k, link = cell["k"], cell["link"]
+    runs: dict = {}
+    fit = learn_experts(X, y, k, rng, link=link, transforms=kind, mu=MU, n_init=STARTS)
+    runs["reduced", MU] = fit.directions, fit.loss
+    starts = [random_unit_rows(k, rng) for _ in range(STARTS)]
+    near_one = _best(minimize_l4_lbfgs(fit.tensor, V, MU_SPHERE) for V in starts)
+    runs["reduced", MU_SPHERE] = near_one
+    V, found = power_method(fit.tensor, rng)
+    runs["power", None] = V, -found[-1]
+    beyond = (k + 1) / 3
+    runs["power, then L4", beyond] = _best([minimize_l4_lbfgs(fit.tensor, V, beyond)])
+    return [
+        {"method": name, "mu": mu} | errors(fit.reduction.experts(V), model) | {"loss": loss}
+        for (name, mu), (V, loss) in runs.items()
+    ]
 
 
 def _sgd(cell, model, X, y, kind, rng):
@@ -210,12 +248,16 @@ METHODS = {
     "sphere": _sphere,
     "refined": _refined,
 }
+CONTROLS = {
+    "power": {"power": _power},
+    "orders": {"reduced": _one_tensor, "spectral": _spectral},
+}
 
 EXPERTS = Experiment(
     name="experts",
     description=(
         f"Errors of the experts before refinement: {DATA_SETS} data sets a cell "
-        f"({DATA_SETS_MU} where mu is varied)."
+        f"({DATA_SETS_MU} where mu is varied, {DATA_SETS_ORDERS} where orders are compared)."
     ),
     grid=make_grid(),
     run=run_cell,

@@ -25,7 +25,7 @@ __getattr__, __dir__, __all__ = face(
         "plane": "critical_angles flows_together landscape_map",
         "learn": "ExpertFit expert_fit learn_experts learn_experts_from_batches",
         "sgd": "l4_sgd learn_experts_sgd",
-        "spectral": "learn_experts_spectral",
+        "spectral": "learn_experts_spectral power_method",
         "signs": "first_moment_signs likelihood_signs third_moment_signs",
         "repeats": "aligned learn_sets moment_errors signs_found",
     },

@@ -5,7 +5,7 @@ In the whitened coordinates of :mod:`moelib.experts.reduction` the fourth moment
 :math:`\lambda_m = 1/\pi_m`. On the product of unit spheres L4 then has no stray minima for
 :math:`0 < \mu < 1`. Here it is minimised on the moments of a fixed sample;
 :mod:`moelib.experts.sgd` does it by stochastic gradients, and :mod:`moelib.experts.spectral` is the
-third-order method to compare with.
+power method to compare with, on the same moment or on that of order 3.
 """
 
 from dataclasses import dataclass
@@ -31,8 +31,8 @@ class ExpertFit:
     reduction : Reduction
         The span, and what it was found from.
     tensor : array or None
-        Whitened moment of shape (k, k, k, k); of order 3 for the spectral method, None for
-        stochastic gradients, which form none.
+        Whitened moment of shape (k, k, k, k), or (k, k, k) for the spectral method of order 3;
+        None for stochastic gradients, which form none.
     directions : (k, k) array
         Unit rows v_i, what the method found in whitened coordinates.
     loss : float
@@ -195,30 +195,42 @@ def experts_from_sample(sample, n_experts, rng, **options):
     return _learn(one_batch(sample), n_experts, rng, **options)
 
 
-def _learn(
-    batches,
-    n_experts,
-    rng,
-    *,
-    mu=0.5,
-    n_init=5,
-    solver="lbfgs",
-    truncate=None,
-    n_blocks=1,
-    control=False,
-    **options,
-):
-    """Experts from batches that have been checked; the other options go to the reduction."""
+def _learn(batches, n_experts, rng, *, mu=0.5, n_init=5, solver="lbfgs", **options):
+    """Experts from batches that have been checked; the other options go to the tensor."""
     rng, mu = as_generator(rng), as_probability(mu, "mu")
     run = SOLVERS[as_choice(solver, "solver", list(SOLVERS))]
+    reduction, tensor = whitened_fourth(batches, n_experts, **options)
+    runs = [run(tensor, random_unit_rows(n_experts, rng), mu) for _ in range(n_init)]
+    return expert_fit(reduction, tensor, runs)
+
+
+def whitened_fourth(batches, n_experts, *, truncate=None, n_blocks=1, control=False, **options):
+    """The reduction and the whitened fourth moment, from batches that have been checked.
+
+    Parameters
+    ----------
+    batches : callable
+        Each call returns an iterable over the same batches.
+    n_experts : int
+        Number of experts k, at most d.
+    truncate, n_blocks, control : float or None, int, bool
+        As in :func:`learn_experts`.
+    **options : dict
+        Link, noise and transforms, for :func:`~moelib.experts.reduction.reduce_batches`.
+
+    Returns
+    -------
+    reduction : Reduction
+        The span, and what it was found from.
+    tensor : (k, k, k, k) array
+        What L4, or the power method of order 4, takes apart.
+    """
     shape = dict(truncate=truncate, n_blocks=n_blocks)
     reduction = reduce_checked(batches, n_experts, **shape, **options)
     fourth = Moments(reduction.transforms, reduction.basis, control=control, **shape)
     for X, y, *weights in batches():
         fourth.add(X, y / reduction.scale, *weights)
-    tensor = whiten(fourth.fourth_moment, reduction.eigenvalues)
-    runs = [run(tensor, random_unit_rows(n_experts, rng), mu) for _ in range(n_init)]
-    return expert_fit(reduction, tensor, runs)
+    return reduction, whiten(fourth.fourth_moment, reduction.eigenvalues)
 
 
 def expert_fit(reduction, tensor, runs):

@@ -14,10 +14,11 @@ from moelib.pages.style import MARKERS, PALETTE
 
 METHODS = {
     "reduced": "reduced $L_4$",
-    "spectral": "spectral",
+    "spectral": "spectral, order 3",
     "sgd": "reduced, SGD",
     "sphere": "$d$-sphere",
     "sphere-sgd": "$d$-sphere, SGD",
+    "power": "spectral, order 4",
 }
 KINDS = {"polynomial": "", "optimal": ", optimal"}  # what a method with these transforms ends in
 WAYS = ["first moment", "third moment", "likelihood"]
@@ -72,8 +73,8 @@ def draw_methods(angles):
         A panel for each kind of transform; medians, and slopes of logarithms with their intervals.
     """
     words = {"xlabel": "number of samples $n$", "ylabel": "worst angle, radians"}
-    look = {"xscale": "log", "yscale": "log", "layout": {"sharey": True, "dpi": 72}}
-    figure, axes = panels(list(KINDS), (8.8, 4.0), ylim=(0.025, 30), **words, **look)
+    look = {"xscale": "log", "yscale": "log", "layout": {"sharey": True, "dpi": 70}}
+    figure, axes = panels(list(KINDS), (8.8, 4.0), ylim=(0.025, 80), **words, **look)
     for ax, ending in zip(axes, KINDS.values()):
         for i, (method, name) in enumerate(METHODS.items()):
             rows = angles[method + ending]
@@ -86,7 +87,7 @@ def draw_methods(angles):
 
 
 def draw_seconds(runs):
-    """Draw worst angles against time for all methods with optimal transforms.
+    """Draw worst angles against time for the methods that were timed, optimal transforms.
 
     Parameters
     ----------
@@ -102,7 +103,8 @@ def draw_seconds(runs):
     figure, ax = panel((6.4, 3.4), xscale="log", yscale="log", ylim=(0.03, 2), **words)
     for i, (method, name) in enumerate(METHODS.items()):
         rows = runs[runs["method"] == method + KINDS["optimal"]].sort_values("n")
-        draw_curves(ax, {name: rows["angle"]}, rows["seconds"], first=i)
+        if len(rows):
+            draw_curves(ax, {name: rows["angle"]}, rows["seconds"], first=i)
     ax.legend(fontsize=9, loc="upper left")
     return figure
 
