@@ -25,6 +25,11 @@ def check_parameters(estimator):
         as_positive(e.noise, "noise")
     as_choice(e.solver, "solver", SOLVERS)
     as_choice(e.transforms, "transforms", KINDS)
+    if e.truncate is not None:
+        as_positive(e.truncate, "truncate")
+        if not method.truncates:
+            able = _names(lambda one: one.truncates)
+            raise ValueError(f"truncate={e.truncate:g} needs one of {able}; not {e.method!r}")
     if e.constant_gate and not method.knows_constant_gate:
         able = _names(lambda one: one.knows_constant_gate)
         raise ValueError(f"constant_gate=True needs one of {able}; {e.method!r} learns gates in x")
@@ -53,9 +58,10 @@ def _check_init(e):
         return
     if METHODS[e.method].learn:
         raise ValueError(f"init=model needs a method that starts somewhere, not {e.method!r}")
-    if e.init.n_experts != e.n_experts or e.init.link.name != as_link(e.link).name:
+    n_experts = METHODS[e.method].surplus * e.n_experts
+    if e.init.n_experts != n_experts or e.init.link.name != as_link(e.link).name:
         raise ValueError(
-            f"init must be a model with {e.n_experts} experts and link {e.link!r}, got one with "
+            f"init must be a model with {n_experts} experts and link {e.link!r}, got one with "
             f"{e.init.n_experts} and {e.init.link.name!r}"
         )
     if not e.fit_intercept and (

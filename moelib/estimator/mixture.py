@@ -24,16 +24,15 @@ class MixtureOfExperts(RegressorMixin, BaseEstimator):
     ----------
     n_experts : int
         Number of experts k, at least 2.
-    method : {"two-loss", "l4-sgd", "spectral", "em", "gradient-em", "likelihood", "least-squares"}
-        ``"two-loss"`` learns the experts with L4 and then the gates by likelihood. It needs
-        standard normal inputs, unit experts orthogonal to the gates, k <= d, and many samples (some
-        1e4 for k = 3, 1e6 for k = 10); it then works from any start. ``"l4-sgd"`` learns the
-        experts by stochastic gradients on L4 instead, ``"spectral"`` from the third moment; gates
-        and refinement are the same. ``"em"`` climbs the likelihood from random starts; it needs
-        none of that, but with many experts it can stop at a poor maximum. The others are there for
-        comparison: ``"gradient-em"`` takes gradient steps in place of EM's M-step, ``"likelihood"``
-        and ``"least-squares"`` descend their loss in all parameters at once. Least squares does not
-        recover the parameters, unless the refinement does.
+    method : str
+        With moments, all followed by the gates and a refinement: ``"two-loss"``, ``"l4-sgd"``,
+        ``"spectral"`` and ``"spectral-4"`` (the experts by L4, by stochastic gradients on it, by
+        the power method of order 3 and 4). They need standard normal inputs, unit experts
+        orthogonal to the gates, k <= d and many samples (some 1e4 for k = 3, 1e6 for k = 10), and
+        do not depend on a start. From a start, with none of that: ``"likelihood-sgd"`` (minibatch
+        Adam, the first to try with many experts), ``"em"``, and EM with a repair where it stops:
+        ``"em-pruned"``, ``"em-split-merge"``. For comparison ``"gradient-em"``, ``"likelihood"``,
+        and ``"least-squares"`` and ``"least-squares-sgd"``, which see the conditional mean only.
     link : str, callable or Link
         The link :math:`g`.
     noise : float, optional
@@ -57,9 +56,12 @@ class MixtureOfExperts(RegressorMixin, BaseEstimator):
         Weight of the diagonal term of L4, between 0 and 1.
     transforms : {"polynomial", "optimal", "in-span"}
         Kind of label transform, see :func:`moelib.label_transform`.
+    truncate : float, optional
+        Shorten the moments' tails for ``"two-loss"`` and ``"spectral-4"``, see
+        :class:`moelib.Moments`; 3 is a good value.
     gate_ridge : float
-        Weight of a penalty, half of it times the gates' squared slopes, on the log-likelihood per
-        sample. It keeps gates finite that separate the samples; 1/n is a standard normal prior.
+        Weight of a penalty on the gates' slopes, see :class:`moelib.FreeParameters`. It keeps gates
+        finite that separate the samples; 1/n is a standard normal prior.
     max_iter : int
         Iterations of a climb and of refinement, each.
     tol : float
@@ -77,10 +79,8 @@ class MixtureOfExperts(RegressorMixin, BaseEstimator):
         The gates, in rows; the last gate is zero and left out.
     noise_ : float
         Standard deviation.
-    expert_intercepts_ : (k,) array
-        Intercepts of the experts, zero if not fitted.
-    gate_intercepts_ : (k-1,) array
-        Intercepts of the gates, zero if not fitted.
+    expert_intercepts_, gate_intercepts_ : (k,) and (k-1,) array
+        Intercepts, zero if not fitted.
     free_ : FreeParameters
         What was learned.
     n_parameters_ : int
@@ -102,9 +102,9 @@ class MixtureOfExperts(RegressorMixin, BaseEstimator):
     path_ : dict
         Maps a stage to the models that its history belongs to; all stages but ``"experts"``.
     expert_fit_ : ExpertFit
-        Result of the first stage; methods with moments only.
+        Result of the first stage; methods with moments only, as the next.
     gate_fit_ : Climb
-        Result of the second stage; methods with moments only.
+        Result of the second stage.
     start_objectives_ : (n_init,) array
         The last objective of every start; methods without moments only.
     n_features_in_ : int
@@ -156,6 +156,7 @@ class MixtureOfExperts(RegressorMixin, BaseEstimator):
         refine=True,
         mu=0.5,
         transforms="polynomial",
+        truncate=None,
         gate_ridge=0.0,
         max_iter=1000,
         tol=1e-9,
@@ -175,6 +176,7 @@ class MixtureOfExperts(RegressorMixin, BaseEstimator):
         self.refine = refine
         self.mu = mu
         self.transforms = transforms
+        self.truncate = truncate
         self.gate_ridge = gate_ridge
         self.max_iter = max_iter
         self.tol = tol

@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = face(
     {
         "loss": "covariance_hessian em_step gate_gradient gate_hessian gradient_step "
         "log_normal_density log_normals negative_log_likelihood newton_step surrogate_step",
+        "bound": "bound_solver bound_step curvature_bound",
         "learn": "learn_gates",
         "convergence": "errors_along measured_rate",
         "curvature": "GateCurvature gate_curvature slowest_directions",

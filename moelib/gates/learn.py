@@ -1,8 +1,11 @@
 r"""The second loss at work: gates by maximum likelihood, with the experts frozen.
 
 :mod:`moelib.gates.loss` has the loss, its derivatives and the steps; here they are iterated, with
-the noise learned along the way.
+the noise learned along the way: by Newton's method together with the gates
+(:mod:`moelib.gates.newton`), by the others in turn.
 """
+
+from functools import partial
 
 import numpy as np
 
@@ -13,9 +16,9 @@ from moelib.gates.loss import (
     gradient_step,
     log_normal_density,
     negative_log_likelihood,
-    newton_step,
     posterior,
 )
+from moelib.gates.newton import Frozen, climb_in_stages
 from moelib.links import as_link
 from moelib.model import GatedModel
 from moelib.validation import (
@@ -29,7 +32,7 @@ from moelib.validation import (
     warn,
 )
 
-STEPS = {"newton": newton_step, "gradient": gradient_step, "em": em_step}
+IN_TURN = {"gradient": gradient_step, "em": em_step}  # solvers that move the noise apart
 
 
 def learn_gates(
@@ -63,8 +66,9 @@ def learn_gates(
         choice when the experts are estimates: their error adds to the noise, and a noise level that
         is too small makes the gates over-confident.
     solver : {"newton", "gradient", "em"}
-        Newton steps on the loss, gradient descent on it, or EM (Newton steps on its convex
-        surrogate, the posterior held fixed).
+        Newton steps on the loss, in gates and noise together, which on 100,000 samples and more
+        begin on every m-th; gradient descent on it; or EM (Newton steps on its convex surrogate,
+        the posterior held fixed).
     max_iter : int
         Most steps.
     tol : float
@@ -134,31 +138,38 @@ def gates_from_sample(
     """What :func:`learn_gates` does, on data that have been checked, without its warnings."""
     X, weights, link = sample.X, sample.weights, as_link(link)
     experts = as_matrix(experts, "experts", n_columns=X.shape[1])
-    step = STEPS[as_choice(solver, "solver", list(STEPS))]
     ridge = as_not_negative(gate_ridge, "gate_ridge")
-    squares = (sample.y[:, None] - link.value(X @ experts.T)) ** 2
+    squares = (sample.y - link.value(experts @ X.T)) ** 2
     known = None if noise is None else as_positive(noise, "noise")
-    variance = sample.mean(squares.mean(axis=1)) if known is None else known**2
-    floor = noise_floor(sample) ** 2
-    W = _first_gates(init, len(experts), X.shape[1])
+    variance = float(sample.mean(squares.mean(axis=0))) if known is None else known**2
+    settings = dict(learn_noise=known is None, floor=noise_floor(sample) ** 2)
+    settings |= dict(max_iter=max_iter, tol=tol)
+    climb = climb_in_stages
+    if as_choice(solver, "solver", ["newton", *IN_TURN]) != "newton":
+        climb = partial(_climb_in_turn, IN_TURN[solver])
+    W, frozen = _first_gates(init, len(experts), X.shape[1]), Frozen(X, squares, weights, ridge)
+    found, converged = climb(frozen, W, variance, **settings)
+    noises = [float(np.sqrt(variance)) if known is None else known for _, variance, _ in found]
+    path = [GatedModel(experts, W, noise, link) for (W, *_), noise in zip(found, noises)]
+    return Climb(path[-1], [-loss for *_, loss in found], converged, path)
+
+
+def _climb_in_turn(step, frozen, W, variance, *, learn_noise, floor, max_iter, tol):
+    """A step of the gates, then one of EM for the noise; as :func:`climb_in_stages` otherwise."""
+    squares, (X, *held) = frozen.squares.T, (frozen.X, frozen.weights, frozen.ridge)
     log_normals = log_normal_density(squares, variance)
-    history = [-negative_log_likelihood(W, X, log_normals, weights, ridge)]
-    found, converged = [(W, variance)], False
+    found = [(W, variance, negative_log_likelihood(W, X, log_normals, *held))]
     for _ in range(max_iter):
-        W, gradient_norm = step(W, X, log_normals, weights, ridge)
-        if known is None:
-            variance = sample.mean(np.sum(posterior(W, X, log_normals) * squares, axis=1))
-            variance = max(variance, floor)
+        W, gradient_norm = step(W, X, log_normals, *held)
+        if learn_noise:
+            r = posterior(W, X, log_normals)
+            variance = max(float(frozen.mean(np.sum(r * squares, axis=1))), floor)
             log_normals = log_normal_density(squares, variance)
-        history.append(-negative_log_likelihood(W, X, log_normals, weights, ridge))
-        found.append((W, variance))
-        small_step = history[-1] - history[-2] < tol
-        converged = small_step and (solver != "gradient" or gradient_norm < np.sqrt(tol))
-        if converged:
-            break
-    noises = [float(np.sqrt(variance)) if known is None else known for _, variance in found]
-    path = [GatedModel(experts, W, noise, link) for (W, _), noise in zip(found, noises)]
-    return Climb(path[-1], history, bool(converged), path)
+        found.append((W, variance, negative_log_likelihood(W, X, log_normals, *held)))
+        small_step = found[-2][-1] - found[-1][-1] < tol
+        if small_step and (step is not gradient_step or gradient_norm < np.sqrt(tol)):
+            return found, True
+    return found, False
 
 
 def _first_gates(init, k, d):

@@ -19,7 +19,6 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.special import log_softmax, logsumexp
 
 from moelib.climb import backtrack
-from moelib.data.batches import row_blocks
 
 
 def log_normal_density(squares, variance):
@@ -64,33 +63,87 @@ def gate_hessian(W, D, log_normals, weights=None, ridge=0.0):
     """Hessian of the gates' loss, ((k-1) p, (k-1) p): prior minus posterior uncertainty."""
     p = np.exp(log_gate_probabilities(W, D))
     r = posterior(W, D, log_normals)
-    prior = covariance_hessian(p, D, weights, ridge)
-    return prior - covariance_hessian(r, D, weights)
+    return covariance_hessian(p, D, weights, ridge, less=r)
 
 
-def covariance_hessian(q, D, weights=None, ridge=0.0):
-    r""":math:`\hat E[\mathrm{Cov}_q \otimes x x^\top] + \rho I` for probabilities q (n, k)."""
-    n, p = D.shape
-    m = q.shape[1] - 1
-    hessian = np.zeros((m * p, m * p))
-    for block in row_blocks(n):
-        d = D[block] if weights is None else D[block] * np.sqrt(weights[block])[:, None]
-        products = (q[block, :m, None] * d[:, None, :]).reshape(len(d), m * p)
-        hessian -= products.T @ products
-        for i in range(m):
-            own = slice(i * p, (i + 1) * p)
-            hessian[own, own] += products[:, own].T @ d
-    return hessian / n + np.diag(np.tile(np.broadcast_to(ridge, p), m))
+def covariance_hessian(q, D, weights=None, ridge=0.0, *, less=None):
+    r""":math:`\hat E[(\mathrm{Cov}_q - \mathrm{Cov}_{less}) \otimes x x^\top] + \rho I`.
+
+    The matrix is symmetric in experts and in inputs, so only pairs of each are averaged.
+
+    Parameters
+    ----------
+    q : (n, k) array
+        Probabilities.
+    D : (n, p) array
+        Design of the gates.
+    weights : (n,) array, optional
+        How often each sample counts, one on average.
+    ridge : float or (p,) array
+        Weight of the penalty, on each column of D.
+    less : (n, k) array, optional
+        Probabilities whose part is taken away.
+
+    Returns
+    -------
+    ((k-1) p, (k-1) p) array
+
+    Examples
+    --------
+    >>> covariance_hessian(np.array([[0.25, 0.75]]), np.array([[2.0]]))
+    array([[0.75]])
+
+    References
+    ----------
+    Taught in: :ref:`ch-learning-gates`.
+    """
+    (n, p), m = D.shape, q.shape[1] - 1
+    pairs, inputs = _places_of_pairs(m), _places_of_pairs(p)
+    few = 4 * (pairs[-1, -1] + 1) < p  # pairs of experts: then products of inputs cost more
+    rows = max(256, 400_000 // (inputs[-1, -1] + 1))
+    moments = np.zeros((pairs[-1, -1] + 1, p, p))
+    for start in range(0, n, rows):
+        block = slice(start, start + rows)
+        u = _pair_covariances(q[block, :m])
+        if less is not None:
+            u -= _pair_covariances(less[block, :m])
+        if weights is not None:
+            u *= weights[block]
+        x = D[block].T.copy()
+        part = [(row * x) @ x.T for row in u] if few else (u @ _pair_products(x).T)[:, inputs]
+        moments += part
+    hessian = moments[pairs].transpose(0, 2, 1, 3).reshape(m * p, m * p) / n
+    return hessian + np.diag(np.tile(np.broadcast_to(ridge, p), m))
+
+
+def _pair_products(x):
+    """Products of all pairs of rows: (p, n) -> (p (p+1) / 2, n), in the order of their places."""
+    return np.concatenate([x[i] * x[i:] for i in range(len(x))])
+
+
+def _pair_covariances(q):
+    """Entries of Cov_q for all pairs of columns of probabilities: (n, m) -> (m (m+1) / 2, n)."""
+    q = q.T.copy()
+    covariances = -_pair_products(q)
+    covariances[np.diag(_places_of_pairs(len(q)))] += q
+    return covariances
+
+
+def _places_of_pairs(m):
+    """Where the pair (i, j) stands among all pairs: a symmetric (m, m) array."""
+    places = np.empty((m, m), dtype=int)
+    i, j = np.triu_indices(m)
+    places[i, j] = places[j, i] = np.arange(len(i))
+    return places
 
 
 def newton_step(W, D, log_normals, weights=None, ridge=0.0):
     """One Newton step on the loss; where that is not convex, on EM's surrogate curvature."""
     p, r = np.exp(log_gate_probabilities(W, D)), posterior(W, D, log_normals)
-    prior = covariance_hessian(p, D, weights, ridge)
     gradient = ridge * W - _weighted(r - p, weights)[:, :-1].T @ D / len(D)
-    direction = _solve(prior - covariance_hessian(r, D, weights), gradient)
+    direction = _solve(covariance_hessian(p, D, weights, ridge, less=r), gradient)
     if direction is None:
-        direction = _solve_damped(prior, gradient)
+        direction = _solve_damped(covariance_hessian(p, D, weights, ridge), gradient)
     loss = _loss_of_gates(D, log_normals, weights, ridge)
     return _descend(W, direction, gradient, loss)
 

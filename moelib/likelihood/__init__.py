@@ -1,4 +1,4 @@
-"""Part II, Why standard training gets stuck: EM, descent, and where they end."""
+"""Part II, When does standard training get stuck? EM, descent, and where they end."""
 
 from moelib._face import face
 
@@ -8,6 +8,9 @@ __getattr__, __dir__, __all__ = face(
         "starts": "make_start random_start",
         "em": "expectation_maximization gradient_em",
         "descent": "joint_likelihood least_squares",
+        "minibatch": "joint_likelihood_sgd least_squares_sgd",
+        "pruning": "drop_costs drop_expert pruned_em",
+        "split_merge": "split_merge_em",
         "score": "mean_score score_moments scores",
         "maximum": "StandardErrors maximum_likelihood scoring_step standard_errors",
         "certificates": "StationaryPoint certify polish",

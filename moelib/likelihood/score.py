@@ -6,6 +6,12 @@ It is closed form: with posterior r, prior p, residuals
 .. math:: \partial_{a_i} = \frac{r_i e_i g'_i}{\sigma^2} x, \quad
           \partial_{w_i} = (r_i - p_i) x, \quad
           \partial_{\log\sigma} = \sum_i r_i \frac{e_i^2}{\sigma^2} - 1 .
+
+For the squared error of the gated mean, :math:`m = \sum_i p_i g_i`, the gradient of
+:math:`-(y - m)^2` has the same form,
+
+.. math:: \partial_{a_i} = 2 (y - m)\, p_i g'_i\, x, \quad
+          \partial_{w_i} = 2 (y - m)\, p_i (g_i - m)\, x .
 """
 
 import numpy as np
@@ -85,8 +91,111 @@ def score_factors(model, X, y):
 
     For arrays that have been checked.
     """
-    r, p = model._posterior(X, y), np.exp(model._log_gate_probabilities(X))
-    residual = y[:, None] - model._expert_means(X)
-    slope = model.link.derivative(X @ model.experts.T + model.expert_intercepts)
-    log_noise = np.sum(r * residual**2, axis=1, keepdims=True) / model.noise**2 - 1
-    return r * residual * slope / model.noise**2, (r - p)[:, :-1], log_noise
+    projections = X @ model.experts.T + model.expert_intercepts
+    gate_scores = X @ model.gates.T + model.gate_intercepts
+    return likelihood_factors(projections, gate_scores, y, model.noise, model.link)
+
+
+def likelihood_factors(projections, gate_scores, y, noise, link):
+    """What :func:`score_factors` returns, from plain arrays: no model is made.
+
+    Parameters
+    ----------
+    projections : (n, k) array
+        What goes into the link, each expert's row times x.
+    gate_scores : (n, k-1) array
+        Each gate's row times x; the last gate is zero and left out.
+    y : (n,) array
+        Labels.
+    noise : float
+        Standard deviation.
+    link : Link
+        The link :math:`g`.
+
+    Returns
+    -------
+    experts : (n, k) array
+        Factors of x in the scores of the experts.
+    gates : (n, k-1) array
+        Factors of x in the scores of the gates.
+    log_noise : (n, 1) array
+        Scores of the log noise.
+    """
+    residual = (y[:, None] - link.value(projections)) / noise
+    scores = with_last_gate(gate_scores)
+    r, p = softmax(scores - 0.5 * residual**2), softmax(scores)
+    log_noise = np.sum(r * residual**2, axis=1, keepdims=True) - 1
+    return r * residual * link.derivative(projections) / noise, (r - p)[:, :-1], log_noise
+
+
+def squares_factors(projections, gate_scores, y, link):
+    """Factors of x in the gradient of minus the squared error, shaped as the likelihood's."""
+    p, answers = softmax(with_last_gate(gate_scores)), link.value(projections)
+    mean = np.sum(p * answers, axis=1, keepdims=True)
+    share = 2 * (y[:, None] - mean) * p
+    gates = (share * (answers - mean))[:, :-1]
+    return share * link.derivative(projections), gates, np.zeros((len(y), 1))
+
+
+def mean_gradient(theta, design, labels, k, factors):
+    """Mean gradient of a batch by the vector of experts, gates and log noise.
+
+    Parameters
+    ----------
+    theta : (q,) array
+        Experts, gates, log noise; each row ends with its intercept.
+    design : (n, d + 1) array
+        Inputs and a column of ones.
+    labels : (n, 2) array
+        Labels, and the weights of the samples.
+    k : int
+        Number of experts.
+    factors : callable
+        Takes projections, the gates' scores, y and the noise, as :func:`likelihood_factors` does.
+
+    Returns
+    -------
+    (q,) array
+    """
+    weighted = _factors(theta, design, labels, k, factors) * labels[:, 1:]
+    return _entries(weighted, design) / len(labels)
+
+
+def standardised_gradient(theta, design, labels, k, factors, *, total, ridge):
+    """The mean gradient, less ``ridge * theta``, each entry in units of its own standard error.
+
+    As :func:`mean_gradient`, in blocks of rows; ``total`` is how many samples there are. An entry
+    that no sample moves is zero.
+    """
+    first, second = 0.0, 0.0
+    for block in row_blocks(len(labels)):
+        D, parts = design[block], _factors(theta, design[block], labels[block], k, factors)
+        weighted = parts * labels[block, 1:]
+        first = first + _entries(weighted, D)
+        second = second + _entries(weighted * parts, D**2)
+    gradient, error = first / len(labels) - ridge * theta, np.sqrt(second / len(labels) / total)
+    return np.divide(gradient, error, out=np.zeros_like(gradient), where=error > 0)
+
+
+def _factors(theta, design, labels, k, factors):
+    products = design @ theta[:-1].reshape(2 * k - 1, -1).T
+    return np.hstack(factors(products[:, :k], products[:, k:], labels[:, 0], np.exp(theta[-1])))
+
+
+def _entries(parts, design):
+    """Sum over the rows: each factor times x, flat, and last the log noise's own."""
+    return np.append(parts[:, :-1].T @ design, parts[:, -1].sum())
+
+
+def with_last_gate(gate_scores):
+    """The scores of all gates (n, k), from those of all but the last (n, k-1), which is zero."""
+    scores = np.zeros((len(gate_scores), gate_scores.shape[1] + 1))
+    scores[:, :-1] = gate_scores
+    return scores
+
+
+def softmax(scores):
+    """Softmax of each row; for small arrays faster than scipy's."""
+    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+    powers /= powers.sum(axis=1, keepdims=True)
+    return powers

@@ -6,7 +6,7 @@ from moelib.likelihood.em import m_step, weighted_responsibilities
 from moelib.links import as_link
 from moelib.model import GatedModel
 from moelib.parameters import FreeParameters
-from moelib.validation import as_choice, as_generator, as_positive, as_sample
+from moelib.validation import as_choice, as_generator, as_not_negative, as_positive, as_sample
 
 STARTS = ["random", "responsibilities", "kmeans"]
 
@@ -21,6 +21,7 @@ def make_start(
     link="identity",
     free=FreeParameters(),
     noise=None,
+    gate_norm=0.0,
     sample_weight=None,
 ):
     """A starting model of one of three kinds.
@@ -44,6 +45,9 @@ def make_start(
         Which parameters to learn: whether there are intercepts.
     noise : float, optional
         Standard deviation; that of the labels if not given.
+    gate_norm : float
+        Length of the gates, in random directions, for inputs of unit scale; zero makes the gate
+        indifferent. Only ``init="random"`` knows gates of its own.
     sample_weight : (n,) array, optional
         How often each sample counts.
 
@@ -54,7 +58,8 @@ def make_start(
     Raises
     ------
     ValueError
-        When ``init`` is none of the three.
+        When ``init`` is none of the three, or ``gate_norm`` is negative, or given for a gate that
+        is fitted to a split or constant.
 
     Examples
     --------
@@ -68,15 +73,27 @@ def make_start(
     Taught in: :ref:`ch-likelihood-and-em`.
     """
     sample = as_sample(X, y, sample_weight)
-    return start_from_sample(sample, n_experts, rng, init=init, link=link, free=free, noise=noise)
+    options = dict(init=init, link=link, free=free, noise=noise, gate_norm=gate_norm)
+    return start_from_sample(sample, n_experts, rng, **options)
 
 
 def start_from_sample(
-    sample, n_experts, rng, *, init="random", link="identity", free=FreeParameters(), noise=None
+    sample,
+    n_experts,
+    rng,
+    *,
+    init="random",
+    link="identity",
+    free=FreeParameters(),
+    noise=None,
+    gate_norm=0.0,
 ):
     """What :func:`make_start` does, on data that have been checked."""
     as_choice(init, "init", STARTS)
-    model = _random_model(sample, n_experts, rng, link, free.intercepts, noise)
+    if gate_norm and (init != "random" or not free.gate_slopes):
+        raise ValueError('gate_norm is for init="random" and a gate that depends on x')
+    options = dict(link=link, intercepts=free.intercepts, noise=noise, gate_norm=gate_norm)
+    model = _random_model(sample, n_experts, rng, **options)
     if init == "random":
         return model
     if init == "kmeans":
@@ -98,9 +115,10 @@ def random_start(
     link="identity",
     fit_intercept=False,
     noise=None,
+    gate_norm=0.0,
     sample_weight=None,
 ):
-    """A random starting model: random experts of the labels' scale, indifferent gates.
+    """A random starting model: random experts of the labels' scale, gates indifferent or random.
 
     Parameters
     ----------
@@ -118,31 +136,49 @@ def random_start(
         Whether to spread the experts' intercepts over the labels as well.
     noise : float, optional
         Standard deviation; that of the labels if not given, from which EM then anneals.
+    gate_norm : float
+        Length of the gates, in random directions, for inputs of unit scale; zero makes the gate
+        indifferent.
     sample_weight : (n,) array, optional
         How often each sample counts.
 
     Returns
     -------
     GatedModel
+
+    Raises
+    ------
+    ValueError
+        When ``gate_norm`` is negative.
     """
     sample = as_sample(X, y, sample_weight)
-    return _random_model(sample, n_experts, rng, link, fit_intercept, noise)
+    options = dict(link=link, intercepts=fit_intercept, noise=noise, gate_norm=gate_norm)
+    return _random_model(sample, n_experts, rng, **options)
 
 
-def _random_model(sample, n_experts, rng, link, intercepts, noise):
+def _random_model(sample, n_experts, rng, *, link, intercepts, noise, gate_norm):
     rng, link = as_generator(rng), as_link(link)
+    gate_norm = as_not_negative(gate_norm, "gate_norm")
     X, y = sample.X, sample.y
     d, spread = X.shape[1], _standard_deviation(sample, y)
     length = spread if link.name == "identity" else 1.0
-    experts = rng.standard_normal((n_experts, d))
-    experts *= length / (np.linalg.norm(experts, axis=1, keepdims=True) * _scale(sample))
+    experts = _random_rows(rng, (n_experts, d), length, _scale(sample))
     offsets = np.zeros(n_experts)
     if intercepts:
         centre = sample.mean(y) if link.name == "identity" else 0.0
         offsets = centre + length * rng.standard_normal(n_experts)
         offsets -= experts @ sample.mean(X)
     noise = spread if noise is None else as_positive(noise, "noise")
-    return GatedModel(experts, np.zeros((n_experts - 1, d)), noise, link, offsets)
+    gates = np.zeros((n_experts - 1, d))
+    if gate_norm > 0:
+        gates = _random_rows(rng, (n_experts - 1, d), gate_norm, _scale(sample))
+    return GatedModel(experts, gates, noise, link, offsets)
+
+
+def _random_rows(rng, shape, length, scale):
+    """Rows in random directions, of this length for inputs of this scale."""
+    rows = rng.standard_normal(shape)
+    return rows * (length / (np.linalg.norm(rows, axis=1, keepdims=True) * scale))
 
 
 def _cluster(points, k, rng, weights):

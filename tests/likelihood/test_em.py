@@ -19,6 +19,7 @@ from moelib import (
     random_start,
     regressor_error,
 )
+from moelib.gates import bound_solver
 from moelib.likelihood import mean_score
 from moelib.likelihood.em import em_from_sample, gradient_em_from_sample, m_step
 from moelib.validation import as_sample
@@ -107,6 +108,59 @@ def test_labels_without_noise_leave_the_least_noise(instance):
     start = GatedModel(model.experts[:2], [[5.0, 0.0]], 0.1)
     fit = expectation_maximization(X, y, start, max_iter=5000)
     assert fit.model.noise == pytest.approx(1e-6 * np.std(y)) and np.isfinite(fit.objective)
+
+
+# --- the gates' step ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("kind", ["slopes", "intercepts", "constant", "ridge"])
+def test_both_gate_steps_climb_to_the_same_maximum(standard, kind, weighted):
+    frees = dict(
+        slopes=FreeParameters(),
+        intercepts=FreeParameters(intercepts=True),
+        constant=FreeParameters(gate_slopes=False),
+        ridge=FreeParameters(intercepts=True, gate_ridge=0.05),
+    )
+    model, X, y = standard(400, d=4, n_experts=2, noise=0.3)
+    start = GatedModel(model.experts, np.zeros((1, 4)), model.noise)
+    weights = np.random.default_rng(1).uniform(0, 2, 400) if weighted else None
+    options = dict(free=frees[kind], sample_weight=weights, tol=1e-15, max_iter=5000)
+    newton, bound = (
+        expectation_maximization(X, y, start, gate_step=step, **options)
+        for step in ("newton", "bound")
+    )
+    assert np.all(np.diff(bound.history) >= -1e-10) and bound.history[1] != newton.history[1]
+    assert bound.objective == pytest.approx(newton.objective, abs=1e-10)
+    found, expected = (frees[kind].vector(climb.model) for climb in (bound, newton))
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("k, d, expected", [(4, 40, "newton"), (6, 19, "newton"), (6, 20, "bound")])
+def test_the_gates_size_decides_on_their_step(standard, k, d, expected):
+    """From 5 experts and 100 parameters on it is the bound's; what is asked for has its way."""
+    _, X, y = standard(300, d=d, n_experts=k)
+    start = random_start(X, y, k, np.random.default_rng(0))
+    options = dict(free=FreeParameters(), max_iter=4, tol=1e-15)
+    auto, newton, bound = (
+        em_from_sample(as_sample(X, y), start, **options, gate_step=step).history
+        for step in ("auto", "newton", "bound")
+    )
+    assert newton != bound and auto == dict(newton=newton, bound=bound)[expected]
+
+
+def test_the_bound_is_factored_once_for_a_climb(standard, monkeypatch):
+    _, X, y = standard(300, **DESIGN)
+    calls = []
+
+    def counted(*arguments):
+        calls.append(arguments)
+        return bound_solver(*arguments)
+
+    monkeypatch.setattr("moelib.likelihood.em.bound_solver", counted)
+    start = random_start(X, y, 2, np.random.default_rng(0))
+    fit = expectation_maximization(X, y, start, gate_step="bound")
+    assert len(calls) == 1 and len(fit.history) > 5
 
 
 # --- gradient EM ----------------------------------------------------------------------------------
@@ -252,6 +306,12 @@ def test_annealing_a_noise_that_is_learned_is_refused(instance):
     with pytest.raises(ValueError, match="anneal_from must be a positive finite number, got -1"):
         free = FreeParameters(noise=False)
         expectation_maximization(X, y, model, free=free, anneal_from=-1.0)
+
+
+def test_an_unknown_gate_step_is_refused(instance):
+    model, X, y = instance()
+    with pytest.raises(ValueError, match="gate_step must be one of .*newton.*; got 'bohning'"):
+        expectation_maximization(X, y, model, gate_step="bohning")
 
 
 @pytest.mark.parametrize("run, name", [(expectation_maximization, "EM"), (gradient_em, "gradi.*")])

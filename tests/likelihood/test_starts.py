@@ -82,11 +82,47 @@ def test_the_two_doors_make_the_same_random_start(standard):
         assert one.noise == other.noise == 0.2
 
 
+def test_random_gates_have_their_length_in_units_of_the_inputs(standard):
+    """Inputs that are ten times as large get gates a tenth as long; no other number changes."""
+    _, X, y = standard(5000, **DESIGN)
+    options = dict(free=FreeParameters(intercepts=True))
+    for scale in (1.0, 10.0):
+        still, moved = (
+            make_start(scale * X, y, 40, np.random.default_rng(3), **options, gate_norm=norm)
+            for norm in (0.0, 2.0)
+        )
+        spread = scale * np.sqrt(np.mean(np.var(X, axis=0)))
+        np.testing.assert_allclose(np.linalg.norm(moved.gates, axis=1) * spread, 2.0, rtol=1e-12)
+        np.testing.assert_array_equal(still.gates, 0)
+        np.testing.assert_array_equal(moved.gate_intercepts, 0)
+        for name in ("experts", "noise", "expert_intercepts"):
+            np.testing.assert_array_equal(getattr(still, name), getattr(moved, name))
+    assert np.linalg.norm(moved.gates.mean(axis=0)) * spread < 4 * 2 / np.sqrt(39)
+
+
+def test_random_gates_come_after_the_numbers_of_an_indifferent_start(standard):
+    """The generator written out: experts, then their intercepts, then the gates' directions."""
+    _, X, y = standard(300, **DESIGN)
+    made = random_start(X, y, 3, np.random.default_rng(4), fit_intercept=True, gate_norm=1.5)
+    rng = np.random.default_rng(4)
+    rng.standard_normal((3, 4)), rng.standard_normal(3)
+    directions = rng.standard_normal((2, 4))
+    directions *= 1.5 / np.linalg.norm(directions, axis=1, keepdims=True)
+    spread = np.sqrt(np.mean(np.var(X, axis=0)))
+    np.testing.assert_allclose(made.gates * spread, directions, rtol=1e-12)
+
+
 def test_bad_calls(standard):
     _, X, y = standard(100, **DESIGN)
     with pytest.raises(ValueError, match="init must be one of"):
         make_start(X, y, 2, np.random.default_rng(0), init="zero")
     with pytest.raises(ValueError, match="noise must be a positive"):
         random_start(X, y, 2, np.random.default_rng(0), noise=0)
+    for door in (make_start, random_start):
+        with pytest.raises(ValueError, match="gate_norm must be a finite number of at least 0"):
+            door(X, y, 2, np.random.default_rng(0), gate_norm=-1.0)
+    for options in (dict(init="kmeans"), dict(free=FreeParameters(gate_slopes=False))):
+        with pytest.raises(ValueError, match="gate_norm is for"):
+            make_start(X, y, 2, np.random.default_rng(0), gate_norm=1.0, **options)
     with pytest.raises(ValueError, match="rng must be a numpy.random.Generator"):
         random_start(X, y, 2, 0)

@@ -1,0 +1,90 @@
+r"""M-steps: what EM and gradient EM do with the responsibilities of the experts."""
+
+import numpy as np
+
+from moelib.climb import backtrack
+from moelib.gates.loss import log_gate_probabilities, surrogate_step
+
+
+def m_step(
+    model,
+    expert_design,
+    gate_design,
+    y,
+    responsibilities,
+    free,
+    *,
+    noise_floor=0.0,
+    gate_step=surrogate_step,
+):
+    """One M-step: experts, noise and gates for given responsibilities (n, k).
+
+    The responsibilities of a sample sum to its weight, one if there are no weights. The designs
+    are those of ``free`` for the inputs. ``gate_step`` is called as
+    :func:`moelib.gates.loss.surrogate_step` is. Returns a ``GatedModel``.
+    """
+    experts, gates = free.rows(model)
+    experts = np.array(
+        [
+            _fit_expert(a, expert_design, y, weight, model.link)
+            for a, weight in zip(experts, responsibilities.T, strict=True)
+        ]
+    )
+    noise = _noise(model, experts, expert_design, y, responsibilities, free, noise_floor)
+    gates, _ = gate_step(gates, gate_design, responsibilities, free.ridge(model.n_features))
+    return free.model(experts, gates, noise, like=model)
+
+
+def gradient_m_step(
+    model, expert_design, gate_design, y, r, free, *, expert_step, gate_step, noise_floor=0.0
+):
+    """One gradient step in place of :func:`m_step`, of the given lengths."""
+    experts, gates = free.rows(model)
+    p = np.exp(log_gate_probabilities(gates, gate_design))
+    gates = gates + gate_step * (r - p)[:, :-1].T @ gate_design / len(y)
+    experts = _expert_gradient_step(experts, expert_design, y, r, model.link, expert_step)
+    noise = _noise(model, experts, expert_design, y, r, free, noise_floor)
+    return free.model(experts, gates, noise, like=model)
+
+
+def _noise(model, experts, design, y, r, free, floor):
+    """The noise of experts in rows, in closed form if it is learned."""
+    if not free.noise:
+        return model.noise
+    squares = (y[:, None] - model.link.value(design @ experts.T)) ** 2
+    return max(np.sqrt(np.mean(np.sum(r * squares, axis=1))), floor)
+
+
+def _fit_expert(a, design, y, weight, link):
+    """Weighted least squares for one expert; one guarded Gauss-Newton step if not linear."""
+    answers = link.value(design @ a)
+    slope = link.derivative(design @ a)
+    curvature = (design * (weight * slope**2)[:, None]).T @ design
+    target = design.T @ (weight * slope * (y - answers))
+    direction = np.linalg.lstsq(curvature, target, rcond=1e-12)[0]
+    if link.name == "identity":
+        return a + direction
+    loss = np.sum(weight * (y - answers) ** 2)
+
+    def attempt(step):
+        candidate = a + step * direction
+        falls = np.sum(weight * (y - link.value(design @ candidate)) ** 2) <= loss
+        return candidate if falls else None
+
+    found = backtrack(attempt, shortest=1e-6)
+    return a if found is None else found
+
+
+def _expert_gradient_step(experts, design, y, r, link, first):
+    residual = y[:, None] - link.value(design @ experts.T)
+    slope = link.derivative(design @ experts.T)
+    direction = (r * residual * slope).T @ design / len(y)
+    loss = np.sum(r * residual**2)
+
+    def attempt(step):
+        candidate = experts + step * direction
+        falls = np.sum(r * (y[:, None] - link.value(design @ candidate.T)) ** 2) <= loss
+        return candidate if falls else None
+
+    found = backtrack(attempt, shortest=1e-12, first=first)
+    return experts if found is None else found
