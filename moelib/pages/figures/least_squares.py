@@ -22,35 +22,36 @@ def draw_failure(found):
 
     Parameters
     ----------
-    found : dict of (n, 3) array
-        Name of a method -> a row for each data set: training loss minus the truth's, the same in
-        nats, and the error of the experts.
+    found : dict of (n, 2) array
+        Name of a method -> a row for each data set: training loss minus that of the fit climbed
+        from the truth, and the error of the experts.
 
     Returns
     -------
     figure : Figure
         Two panels: losses, with a line at zero, and errors, with one at 0.1.
     """
-    xlabels = ["training loss minus truth's, in $10^{-3}$", r"$E_{\mathrm{reg}}$"]
+    xlabels = ["loss minus right basin's, in $10^{-3}$", r"$E_{\mathrm{reg}}$"]
     words = {"xlabel": xlabels, "ylabel": "method", "layout": {"sharey": True}}
     figure, (losses, errors) = panels(["", ""], (7.2, 3.0), **words)
     losses.axvline(0, color="0.4", lw=1)
     errors.axvline(0.1, color="0.4", lw=1, ls="--")
     draw_dots(losses, {name: 1000 * rows[:, 0] for name, rows in found.items()}, across=True)
-    draw_dots(errors, {name: rows[:, 2] for name, rows in found.items()}, across=True)
+    draw_dots(errors, {name: rows[:, 1] for name, rows in found.items()}, across=True)
     errors.set_xlim(-0.03, 1.03)
     return figure
 
 
-def draw_swap(lengths, cost, stopped, floor, gain):
-    """Draw what it costs to be wrong against the length of the gate, and what a fit gains.
+def draw_swap(lengths, cost, stopped, floor, needed):
+    """Draw what it costs to be wrong against the length of the gate, and what a sample can tell.
 
     Parameters
     ----------
     lengths : list of float
         Gate lengths R.
-    cost, stopped, floor, gain : list of float
-        Of the swapped model, where the optimiser stops, the floor of the valley, and the gain.
+    cost, stopped, floor, needed : list of float
+        Of the swapped model, where the optimiser stops, the floor of the valley, and the cost that
+        4000 samples tell from nothing by one standard deviation.
 
     Returns
     -------
@@ -64,10 +65,10 @@ def draw_swap(lengths, cost, stopped, floor, gain):
     stops = {"color": PALETTE[2], "marker": "^", "ls": ""}
     ax.plot(lengths, stopped, label="where the optimiser stops", **stops)
     ax.plot(lengths, floor, color="0.2", lw=1, ls="-", label="$D(R)$")
-    ax.plot(lengths, gain, color="black", ls="-.", label="gain, $n = 4000$")
+    ax.plot(lengths, needed, color="black", ls="-.", label="$z = 1$, $n = 4000$")
     set_ticks(ax, x=lengths)
     ax.set_ylim(1e-6, 1)
-    ax.legend(loc="lower right")
+    ax.legend(loc="upper left", fontsize=8)
     return figure
 
 
@@ -127,7 +128,7 @@ def explore_torus(turned, lengths, at_swap):
         return (
             f"R = {R:g}. Least squares has dark basins at the truth, at its relabelling and at the "
             f"swap, where the excess is {number(squares, '.1e')}; the likelihood's excess at the "
-            f"swap is {nats:.0f} nats."
+            f"swap, with the noise known, is {nats:.0f} nats."
         )
 
     return explore(
@@ -241,25 +242,37 @@ def draw_success(designs, shares, low, high):
     return figure
 
 
-def draw_scatter(squares, nats):
-    """Draw training losses against errors of the experts.
+def draw_scatter(fits, right):
+    """Draw training losses of many starts, all data sets together and each by itself.
 
     Parameters
     ----------
-    squares, nats : (n, 2) array
-        Training loss minus the truth's, and the error of the experts, of fits by least squares and
-        by EM.
+    fits : (s, m, 2) array
+        For s data sets and m starts: training loss minus the truth's, and error of the experts.
+    right : (s,) array
+        Training loss minus the truth's of the fit climbed from the truth.
 
     Returns
     -------
     figure : Figure
-        A panel for each, with a line at zero.
+        Losses against errors, and losses minus that of the fit climbed from the truth in a row for
+        each data set, filled where the error is below 0.1.
     """
-    xlabels = ["loss minus truth's, $10^{-3}$", "loss minus truth's, $10^{-3}$ nats"]
-    words = {"xlabel": xlabels, "ylabel": r"$E_{\mathrm{reg}}$", "ylim": (-0.03, 1.03)}
-    figure, axes = panels(LOSSES, (7.2, 3.2), layout={"sharey": True}, **words)
-    for i, points in enumerate((squares, nats)):
-        look = {**expert_style(i), "linestyle": "", "mfc": "none"}
-        axes[i].plot(1000 * points[:, 0], points[:, 1], **look)
-        axes[i].axvline(0, color="0.4", lw=1)
+    words = {
+        "xlabel": ["loss minus truth's, $10^{-3}$", "loss minus right basin's, $10^{-3}$"],
+        "ylabel": [r"$E_{\mathrm{reg}}$", "data set"],
+    }
+    figure, (pooled, each) = panels(["pooled", "each data set"], (7.2, 3.2), **words)
+    losses, errors = np.moveaxis(fits, 2, 0)
+    found, gaps = errors < 0.1, 1000 * (losses - right[:, None])
+    rows = np.broadcast_to(np.arange(len(right))[:, None], gaps.shape)
+    for i, chosen in enumerate((~found, found)):
+        look = {"color": PALETTE[1 - i], "ls": "", "mfc": "none" if i == 0 else None, "ms": 5 + i}
+        look |= {"marker": "o" if i == 0 else "D", "label": ["wrong", "right"][i]}
+        pooled.plot(1000 * losses[chosen], errors[chosen], **look)
+        each.plot(gaps[chosen], rows[chosen], **look)
+    each.axvline(0, color="0.4", lw=1)
+    set_ticks(each, y=range(len(right)))
+    each.invert_yaxis()
+    each.legend(loc="lower right", fontsize=8)
     return figure

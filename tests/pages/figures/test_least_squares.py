@@ -1,7 +1,6 @@
 """Figures of least squares show the losses, errors and spectra that they are given."""
 
 import numpy as np
-import pytest
 
 from moelib.pages import (
     draw_failure,
@@ -26,14 +25,14 @@ def ticks(ax):
 
 
 def test_failure_has_losses_in_thousandths_and_errors(readable):
-    rows = np.random.default_rng(0).random((6, 3))
+    rows = np.random.default_rng(0).random((6, 2))
     found = {"one": rows, "other": rows + 1}
     losses, errors = readable(draw_failure(found)).axes
     (edge, *first), (limit, *second) = losses.get_lines(), errors.get_lines()
     assert set(edge.get_xdata()) == {0} and set(limit.get_xdata()) == {0.1}
     for i, table in enumerate(found.values()):
         np.testing.assert_allclose(first[i].get_xdata(), np.sort(1000 * table[:, 0]))
-        np.testing.assert_allclose(second[i].get_xdata(), np.sort(table[:, 2]))
+        np.testing.assert_allclose(second[i].get_xdata(), np.sort(table[:, 1]))
     names = [label.get_text() for label in losses.get_yticklabels()]
     assert names == ["one", "other"]
 
@@ -41,9 +40,9 @@ def test_failure_has_losses_in_thousandths_and_errors(readable):
 def test_the_swap_has_its_curves_and_the_sixth_power(readable):
     costs = {"swapped model": 1e-3, "where the optimiser stops": 2e-3, "$D(R)$": 3e-3}
     given = [np.full(4, value) for value in costs.values()]
-    (ax,) = readable(draw_swap(LENGTHS, *given, gain=np.full(4, 4e-3))).axes
+    (ax,) = readable(draw_swap(LENGTHS, *given, needed=np.full(4, 4e-3))).axes
     drawn = curves(ax)
-    for name, value in (*costs.items(), ("gain, $n = 4000$", 4e-3)):
+    for name, value in (*costs.items(), ("$z = 1$, $n = 4000$", 4e-3)):
         np.testing.assert_allclose(drawn[name], [LENGTHS, np.full(4, value)])
     x, power = drawn["$R^6 / 96$"]
     np.testing.assert_allclose(power, x**6 / 96)
@@ -100,7 +99,8 @@ def test_the_slider_tells_the_excess_at_the_swap():
     at_swap = [(2e-6, 40.0), (0.25, 70.4)]
     figure = explore_torus(lambda R, phi, psi: (R, R), [0.5, 1.0], at_swap)
     told = [frame["alt"] for frame in figure.frames.values()]
-    assert told[0].startswith("R = 0.5.") and "2.0 · 10⁻⁶" in told[0] and "40 nats" in told[0]
+    assert told[0].startswith("R = 0.5.") and "2.0 · 10⁻⁶" in told[0]
+    assert "with the noise known, is 40 nats" in told[0]
     assert told[1].startswith("R = 1.") and "70 nats" in told[1]
     assert figure.start == (1,)
 
@@ -134,10 +134,15 @@ def test_success_has_a_point_and_a_bar_for_each_column(readable):
     assert ticks(ax) == ["identity\n$R = 0.5$", "tanh\n$R = 4$"]
 
 
-@pytest.mark.parametrize("i", [0, 1])
-def test_scatter_has_losses_in_thousandths_against_errors(i, readable):
-    points = np.random.default_rng(0).random((2, 7, 2))
-    ax = readable(draw_scatter(*points)).axes[i]
-    dots, edge = ax.get_lines()
-    np.testing.assert_allclose(dots.get_xydata(), points[i] * [1000, 1])
-    assert set(edge.get_xdata()) == {0}
+def test_scatter_compares_fits_of_a_data_set_with_each_other(readable):
+    losses = np.array([[-0.009, -0.012], [-0.002, -0.004], [-0.010, -0.010]])
+    errors = np.array([[0.5, 0.05], [0.6, 0.02], [0.7, 0.09]])
+    fits, right = np.stack([losses, errors], axis=2), losses[:, 1] + 0.001
+    pooled, each = readable(draw_scatter(fits, right)).axes
+    for i in (0, 1):  # the first start of each data set is wrong, the second right
+        drawn = curves(pooled)[["wrong", "right"][i]]
+        np.testing.assert_allclose(drawn, [1000 * losses[:, i], errors[:, i]])
+        x, y = curves(each)[["wrong", "right"][i]]
+        np.testing.assert_allclose(x, 1000 * (losses[:, i] - right))
+        np.testing.assert_array_equal(y, [0, 1, 2])
+    assert set(each.get_lines()[-1].get_xdata()) == {0}
