@@ -13,6 +13,7 @@ from moelib import (
     expectation_maximization,
     label_transforms,
     learn_experts,
+    learn_gates,
     random_start,
     standard_model,
 )
@@ -52,9 +53,22 @@ def large_experts():
     return lambda: learn_experts(X, y, 10, np.random.default_rng(SEED))
 
 
+def large_gates():
+    """n = 1e6, d = 20, k = 10: gates and noise, from the experts that L4 has found."""
+    X, y = standard_model(d=20, n_experts=10).sample(10**6, np.random.default_rng(SEED))
+    experts = learn_experts(X, y, 10, np.random.default_rng(SEED)).experts
+    return lambda: learn_gates(X, y, experts)
+
+
+def large_fit():
+    """n = 1e6, d = 20, k = 10: both losses, checks and all, without a refinement."""
+    X, y = standard_model(d=20, n_experts=10).sample(10**6, np.random.default_rng(SEED))
+    return lambda: MixtureOfExperts(10, refine=False, random_state=SEED).fit(X, y)
+
+
 # task, times to run it, seconds it may take on two cores
 TASKS: list = [(two_loss_fit, 7, 0.5), (one_em_start, 7, 0.3), (large_moments, 3, 3.0)]
-TASKS += [(large_experts, 3, None)]
+TASKS += [(large_experts, 3, None), (large_gates, 3, None), (large_fit, 3, 6.0)]
 
 
 def main():

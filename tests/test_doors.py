@@ -25,18 +25,22 @@ from moelib import (
     gate_curvature,
     gradient_em,
     joint_likelihood,
+    joint_likelihood_sgd,
     learn_experts,
     learn_experts_from_batches,
     learn_experts_sgd,
     learn_experts_spectral,
     learn_gates,
     least_squares,
+    least_squares_sgd,
     likelihood_signs,
     make_start,
     maximum_likelihood,
+    pruned_em,
     random_start,
     required_samples,
     scoring_step,
+    split_merge_em,
     standard_errors,
     third_moment_signs,
 )
@@ -96,6 +100,8 @@ def from_a_model(climb):
     return lambda model, X, y: climb(X, y, model)
 
 
+FAST = {"n_steps": 2000}
+
 READERS = {
     **{
         climb.__name__: from_a_model(climb)
@@ -105,8 +111,12 @@ READERS = {
             gradient_em,
             joint_likelihood,
             least_squares,
+            split_merge_em,
         )
     },
+    "joint_likelihood_sgd": lambda model, X, y: joint_likelihood_sgd(X, y, model, rng(), **FAST),
+    "least_squares_sgd": lambda model, X, y: least_squares_sgd(X, y, model, rng(), **FAST),
+    "pruned_em": lambda model, X, y: pruned_em(X, y, model, 2),
     **{
         look.__name__: of_a_model(look)
         for look in (
@@ -192,6 +202,11 @@ def few_steps(climb, **options):
         return partial(climb, X, y, start, **({"max_iter": 2} | options))
 
     return build
+
+
+def few_batches(standard, tmp_path, monkeypatch):
+    X, y, start = start_of(standard)
+    return partial(joint_likelihood_sgd, X, y, start, rng(), n_steps=2)
 
 
 def separated_gates(standard, tmp_path, monkeypatch):
@@ -292,6 +307,9 @@ SITUATIONS = {
     "gradient EM": (few_steps(gradient_em), "gradient EM did not converge"),
     "joint likelihood": (few_steps(joint_likelihood), "L-BFGS did not converge"),
     "least squares": (few_steps(least_squares), "L-BFGS did not converge"),
+    "Adam": (few_batches, "Adam was not at rest"),
+    "pruned EM": (few_steps(pruned_em, n_experts=2), "EM did not converge"),
+    "repaired EM": (few_steps(split_merge_em), "EM did not converge"),
     "maximum": (few_steps(maximum_likelihood, max_iter=1), "the climb to the maximum"),
     "slow gates": (slow_gates, "the gates did not converge in 2 steps"),
     "separated gates": (separated_gates, SEPARATED),
