@@ -6,6 +6,7 @@ others *climb* in all parameters at once, from several starts. Both may be refin
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -242,8 +243,8 @@ def _squares_sgd(sample, init, settings, free, rng):
     return squares_sgd_from_sample(sample, init, rng, **options)
 
 
-WEIGHTS_AND_RIDGE = dict(knows_weights=True, knows_ridge=True)
-ANY_EM = dict(knows_constant_gate=True, at_maximum=True)
+WEIGHTS_AND_RIDGE: dict[str, Any] = dict(knows_weights=True, knows_ridge=True)
+ANY_EM: dict[str, Any] = dict(knows_constant_gate=True, at_maximum=True)
 
 METHODS: dict[str, Method] = {
     "two-loss": Method(learn=_l4, truncates=True, **WEIGHTS_AND_RIDGE),

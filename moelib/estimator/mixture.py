@@ -57,11 +57,10 @@ class MixtureOfExperts(RegressorMixin, BaseEstimator):
     transforms : {"polynomial", "optimal", "in-span"}
         Kind of label transform, see :func:`moelib.label_transform`.
     truncate : float, optional
-        Shorten the moments' tails for ``"two-loss"`` and ``"spectral-4"``, see
-        :class:`moelib.Moments`; 3 is a good value.
+        Shorten the moments' tails, see :class:`moelib.Moments`; 3 is a good value.
     gate_ridge : float
         Weight of a penalty on the gates' slopes, see :class:`moelib.FreeParameters`. It keeps gates
-        finite that separate the samples; 1/n is a standard normal prior.
+        finite that separate the samples; small: its unit is that of the inputs.
     max_iter : int
         Iterations of a climb and of refinement, each.
     tol : float
@@ -69,7 +68,7 @@ class MixtureOfExperts(RegressorMixin, BaseEstimator):
     verbose : bool
         Whether to show progress over the starts.
     random_state : int, numpy.random.Generator, RandomState or None
-        Source of randomness, for the starts.
+        For the starts.
 
     Attributes
     ----------
@@ -107,10 +106,8 @@ class MixtureOfExperts(RegressorMixin, BaseEstimator):
         Result of the second stage.
     start_objectives_ : (n_init,) array
         The last objective of every start; methods without moments only.
-    n_features_in_ : int
-        Number of inputs.
-    feature_names_in_ : (d,) array of str
-        Names of the columns of X.
+    n_features_in_, feature_names_in_ : int and (d,) array of str
+        Number and names of the columns of X.
 
     Raises
     ------

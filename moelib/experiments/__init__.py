@@ -17,7 +17,6 @@ __getattr__, __dir__, __all__ = face(
         "census": "CENSUS",
         "experts": "EXPERTS",
         "coverage": "COVERAGE",
-        "race": "RACE",
         "many_experts": "MANY_EXPERTS",
         "tails": "TAILS",
         "samples": "SAMPLES",

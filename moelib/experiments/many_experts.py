@@ -1,9 +1,10 @@
-"""Many experts: the two losses on a stream of batches against EM on a subsample of it.
+"""Many experts: the two losses on a stream of batches against what climbs on a subsample of it.
 
 The data of a cell are batches, each with its own seed, that are drawn again for every pass and
 never held together. Part ``two-loss`` learns the experts from all of them, the gates on the first
-batch (the subsample), and refines there. In part ``em``, EM with free noise climbs from one random
-start on the same subsample.
+batch (the subsample), and refines there. The other parts see the subsample only, and climb the
+likelihood from one random start with a free noise: minibatch Adam, EM, and EM with twice the
+experts, pruned.
 """
 
 import resource
@@ -18,16 +19,18 @@ from moelib.experts.learn import learn_experts_from_batches
 from moelib.gates.learn import learn_gates
 from moelib.likelihood.em import expectation_maximization
 from moelib.likelihood.maximum import maximum_likelihood
+from moelib.likelihood.minibatch import joint_likelihood_sgd
+from moelib.likelihood.pruning import pruned_em
 from moelib.likelihood.starts import random_start
 from moelib.metrics import gate_error, match_experts, regressor_error
 from moelib.model import GatedModel, standard_model
 
 BATCH = 20_000  # also the subsample
 DATA_SEED = 20  # every cell of a design sees the same data
-L4_STARTS = 5
-EM_STARTS, EM_ITERATIONS, EM_TOLERANCE = 10, 600, 1e-6
+BEST_MOMENTS = dict(transforms="in-span", truncate=3.0, mu=0.95, n_init=5)
+STARTS = {"likelihood-sgd": (10, 5, 5), "em": (5, 0, 0), "em-pruned": (2, 0, 0)}  # by data set
+EM = dict(max_iter=5000, tol=1e-7)
 DESIGNS = (dict(k=10, d=20, n=1_000_000), dict(k=16, d=32, n=4_000_000))
-KINDS = ("polynomial", "in-span")
 DATA_SETS = 3
 
 
@@ -35,17 +38,18 @@ def make_grid():
     """All cells."""
     cells: list[dict] = []
     for design in DESIGNS:
-        cells += [
-            dict(part="two-loss", **design, data=data, kind=kind)
-            for data in range(DATA_SETS)
-            for kind in KINDS
-        ]
-        cells += [dict(part="em", **design, data=0, start=start) for start in range(EM_STARTS)]
+        for data in range(DATA_SETS):
+            cells.append(dict(part="two-loss", **design, data=data, start=0))
+            cells += [
+                dict(part=part, **design, data=data, start=start)
+                for part, starts in STARTS.items()
+                for start in range(starts[data])
+            ]
     return cells
 
 
-def run_cell(cell, seed, *, em_iterations=EM_ITERATIONS):
-    """A row for every stage of the two losses, or one for EM.
+def run_cell(cell, seed):
+    """A row for every stage of the two losses, or one for a climb.
 
     Columns: ``e_reg``, ``e_gate``, ``noise``, ``log_density`` per sample of the subsample,
     ``iterations``, ``converged``, ``peak_gb``: the most memory that the process has held.
@@ -58,14 +62,17 @@ def run_cell(cell, seed, *, em_iterations=EM_ITERATIONS):
         warnings.simplefilter("ignore", UserWarning)  # stops are in the rows
         if cell["part"] == "two-loss":
             return list(_two_loss(cell, model, batches, subsample, rng))
-        return [_em(cell, model, subsample, rng, em_iterations)]
+        begin = time.process_time()
+        X, y = subsample
+        fit = _climb(cell["part"], cell["k"], X, y, rng)
+        steps = len(fit.history) - 1
+        return [_row(cell["part"], model, fit.model, X, y, steps, fit.converged, begin)]
 
 
 def _two_loss(cell, model, batches, subsample, rng):
     X, y = subsample
     begin = time.process_time()
-    options = dict(n_init=L4_STARTS, transforms=cell["kind"])
-    found = learn_experts_from_batches(batches, cell["k"], rng, **options)
+    found = learn_experts_from_batches(batches, cell["k"], rng, **BEST_MOMENTS)
     blank = GatedModel(found.experts, np.zeros((cell["k"] - 1, cell["d"])), np.std(y))
     yield _row("l4", model, blank, X, y, len(found.history) - 1, True, begin)
     begin = time.process_time()
@@ -76,12 +83,13 @@ def _two_loss(cell, model, batches, subsample, rng):
     yield _row("refined", model, fit.model, X, y, len(fit.history) - 1, fit.converged, begin)
 
 
-def _em(cell, model, subsample, rng, max_iter):
-    X, y = subsample
-    begin = time.process_time()
-    start = random_start(X, y, cell["k"], rng)
-    fit = expectation_maximization(X, y, start, max_iter=max_iter, tol=EM_TOLERANCE)
-    return _row("em", model, fit.model, X, y, len(fit.history) - 1, fit.converged, begin)
+def _climb(part, k, X, y, rng):
+    """One climb from one random start with indifferent gates."""
+    if part == "likelihood-sgd":
+        return joint_likelihood_sgd(X, y, random_start(X, y, k, rng), rng)
+    if part == "em-pruned":
+        return pruned_em(X, y, random_start(X, y, 2 * k, rng), k, **EM)
+    return expectation_maximization(X, y, random_start(X, y, k, rng), **EM)
 
 
 def _row(method, truth, model, X, y, iterations, converged, begin):
@@ -103,8 +111,8 @@ def _row(method, truth, model, X, y, iterations, converged, begin):
 MANY_EXPERTS = Experiment(
     name="many-experts",
     description=(
-        f"Ten and sixteen experts: two losses on a stream of batches of {BATCH}, "
-        f"EM from {EM_STARTS} single starts on the first of them."
+        f"Ten and sixteen experts: two losses on a stream of batches of {BATCH}, climbs from "
+        "single random starts on the first of them."
     ),
     grid=make_grid(),
     run=run_cell,

@@ -29,7 +29,6 @@ from moelib.experiments.experts import EXPERTS
 from moelib.experiments.failure_map import FAILURE_MAP
 from moelib.experiments.many_experts import MANY_EXPERTS
 from moelib.experiments.provenance import NOT_RECORDED, code_hash, recorded_code
-from moelib.experiments.race import RACE
 from moelib.experiments.samples import SAMPLES
 from moelib.experiments.tables import BOOK, DIGITS, UNREPEATABLE, find_table
 from moelib.experiments.tails import TAILS
@@ -42,7 +41,6 @@ EXPERIMENTS = {
         CENSUS,
         EXPERTS,
         COVERAGE,
-        RACE,
         MANY_EXPERTS,
         TAILS,
         SAMPLES,
@@ -94,7 +92,7 @@ def run_experiment(experiment, folder, seed=0, *, jobs=2, cells=None, dask=None,
     Parameters
     ----------
     experiment : Experiment
-        Which experiment, for example ``EXPERIMENTS["race"]``.
+        Which experiment, for example ``EXPERIMENTS["census"]``.
     folder : path
         Where ``NAME.csv`` and ``NAME-seconds.csv`` go; finished cells wait in ``NAME.cells`` until
         all are there.

@@ -34,7 +34,7 @@ def read_table(name, folder=None):
 
     Examples
     --------
-    >>> read_table("race").columns[:4].tolist()
+    >>> read_table("failure-map").columns[:4].tolist()
     ['cell', 'k', 'd', 'n']
     """
     table = pd.read_csv(find_table(name, folder), comment="#")

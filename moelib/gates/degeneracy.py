@@ -53,7 +53,7 @@ def find_degeneracies(model, X, y, *, free=FreeParameters(), covariance=None, sa
     >>> X = np.linspace(-1, 1, 20)[:, None]
     >>> model = GatedModel([[1.0], [-1.0]], [[5000.0]], 0.1)
     >>> find_degeneracies(model, X, np.abs(X[:, 0]))
-    ['the gate separates expert 1 from expert 2 perfectly: ... gate_ridge=0.05 is ...']
+    ['the gate separates expert 1 from expert 2 perfectly: ... gate_ridge from 0.05 ...']
 
     References
     ----------
@@ -134,9 +134,9 @@ def _separations(model, sample, alive):
         yield (
             f"the gate separates {_names(alive[group == 0])} from {_names(alive[group == g])} "
             "perfectly: steeper copies of it are hardly less likely, so its size is not "
-            "determined, only where it switches. For finite gates and standard errors use a ridge: "
-            f"gate_ridge={1 / sample.total:.2g} is a standard normal prior on their slopes, for "
-            "inputs of unit scale"
+            "determined, only where it switches. Report that; or, for finite gates, lower "
+            f"gate_ridge from {1 / sample.total:.2g} (a standard normal prior on their slopes, for "
+            "inputs of unit scale) until the switch stays where it is"
         )
 
 

@@ -85,10 +85,10 @@ def joint_likelihood_sgd(
 
     Notes
     -----
-    What is commonly tried first on a gated network. The noise of the batches helps the search: from
-    one random start it can find all experts where EM, with many of them, stops short. A step costs
-    one batch and no matrix of second derivatives. How often it succeeds depends on k, n and the
-    batch, so compare several starts by their objective.
+    What is commonly tried first on a gated network. From one random start it can find all experts
+    where EM, with many of them, stops short; the stored experiment ``failure-map`` counts both. A
+    step costs one batch and no matrix of second derivatives. Compare several starts by their
+    objective.
 
     The rate ends at zero, so a run always ends. It has *converged* if its end is at rest: there the
     gradient on all data, each entry in units of its own standard error, has a root mean square
@@ -107,7 +107,7 @@ def joint_likelihood_sgd(
 
     References
     ----------
-    Kingma & Ba (2015).
+    Kingma & Ba (2015).   Taught in: :ref:`ch-likelihood-and-em`.
     """
     sample = as_sample(X, y, sample_weight, n_columns=init.n_features)
     options = dict(free=free, learning_rate=learning_rate, batch_size=batch_size)

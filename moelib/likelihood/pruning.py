@@ -78,6 +78,12 @@ def pruned_em(
     >>> fit = pruned_em(X, y, random_start(X, y, 6, rng), 3)
     >>> fit.model.n_experts, regressor_error(fit.model.experts, model.experts) < 1e-3
     (3, True)
+
+    Notes
+    -----
+    It takes a few times as long as EM, which stops short where two experts were fitted to one true
+    one; the stored experiment ``failure-map`` has both from single starts on the same data.
+    Taught in: :ref:`ch-likelihood-and-em`.
     """
     sample = as_sample(X, y, sample_weight, n_columns=init.n_features)
     options = dict(free=free, max_iter=max_iter, tol=tol)

@@ -25,17 +25,18 @@ __getattr__, __dir__, __all__ = face(
         "figures.hermite_stein_scores": "draw_hessian draw_patterns draw_price explore_taylor",
         "figures.label_transforms": "draw_label_correlations draw_label_powers draw_link_family "
         "draw_seen_in_labels explore_transforms",
-        "figures.likelihood_and_em": "draw_climbs draw_noise draw_peaks draw_speeds explore_basins "
-        "show_verdicts show_wins",
+        "figures.likelihood_and_em": "draw_climbs draw_noise draw_peaks draw_speeds draw_two_cuts "
+        "explore_basins show_verdicts show_wins",
         "figures.gated_model": "draw_leaders draw_marginals draw_road explore_leaders",
         "figures.gates_in_real_networks": "draw_counts draw_hard_limit draw_house draw_role_swap "
         "draw_routing draw_winner explore_routing",
-        "figures.map_of_failure": "draw_budgets draw_lines draw_load draw_tiles explore_tiles",
+        "figures.map_of_failure": "METHOD_NAMES draw_board draw_borders draw_line draw_waits "
+        "explore_plane show_rates show_settings",
         "figures.least_squares": "draw_failure draw_scatter draw_slices draw_spectra draw_success "
         "draw_swap draw_torus explore_torus",
         "figures.sample_complexity": "draw_looseness draw_sample_exponents explore_accuracy",
         "figures.whole_pipeline": "draw_correlation draw_coverage draw_exhaust draw_many "
-        "draw_profile draw_race draw_stages explore_stages show_choice",
+        "draw_stages explore_stages show_choice show_rivals",
         "figures.heavy_tails": "draw_flattening draw_jump draw_longest draw_quantiles draw_tail "
         "explore_levels show_ratios show_worth",
         "figures.best_possible": "draw_best_gap draw_best_ratio draw_hodges draw_one_step "

@@ -18,7 +18,7 @@ LIBRARY = {
 }
 CODE = [
     "from moelib import learn",
-    "fits = read_table('race')\ncosts = read_table('many-experts-seconds')",
+    "fits = read_table('samples')\ncosts = read_table('many-experts-seconds')",
     "facts = pd.read_csv('../data/ethanol_exhaust.csv')",
 ]
 
@@ -37,15 +37,15 @@ def book(tmp_path):
     (tmp_path / "book" / "data").mkdir(parents=True)
     for name, source in LIBRARY.items():
         (tmp_path / "moelib" / f"{name}.py").write_text(source)
-    for name in ("race", "race-seconds", "many-experts-seconds", "census", "ethanol_exhaust"):
+    for name in ("samples", "samples-seconds", "many-experts-seconds", "census", "ethanol_exhaust"):
         (tmp_path / "book" / "data" / f"{name}.csv").write_text("1\n")
     return tmp_path
 
 
 def test_data_files_are_found_by_their_names(book):
     assert {path.stem for path in execute_notebooks.data_files(CODE, book)} == {
-        "race",
-        "race-seconds",
+        "samples",
+        "samples-seconds",
         "many-experts-seconds",
         "ethanol_exhaust",
     }
@@ -56,8 +56,8 @@ def test_data_files_are_found_by_their_names(book):
     [
         "moelib/experts.py",
         "moelib/moments.py",
-        "book/data/race.csv",
-        "book/data/race-seconds.csv",
+        "book/data/samples.csv",
+        "book/data/samples-seconds.csv",
         "book/data/ethanol_exhaust.csv",
     ],
 )

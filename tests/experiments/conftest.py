@@ -19,7 +19,7 @@ def stored_table():
 
 @pytest.fixture(scope="session")
 def rows_again():
-    """A function that computes rows of a cell again: ``fresh, stored = rows_again("race", 1)``."""
+    """A function that computes rows of a cell again: ``new, old = rows_again("census", 1)``."""
 
     def compute(name, index, **sizes):
         experiment = EXPERIMENTS[name]

@@ -4,7 +4,7 @@ import inspect
 
 import pytest
 
-from moelib.experiments import census, code_hash, race
+from moelib.experiments import census, code_hash, failure_map
 from moelib.experiments.provenance import ROOT, closure
 
 HOUSE = {
@@ -112,10 +112,10 @@ def test_a_name_that_moves_to_another_module_changes_the_hash(house):
 def test_an_experiment_depends_on_what_it_runs_and_not_on_who_runs_it():
     names = {
         module: {path.relative_to(ROOT).as_posix() for path in closure(inspect.getsource(module))}
-        for module in (census, race)
+        for module in (census, failure_map)
     }
     assert {"moelib/experts/l4.py", "moelib/experiments/experiment.py"} <= names[census]
     assert not any("estimator" in name or "gates" in name for name in names[census])
-    assert {"moelib/estimator/mixture.py", "moelib/likelihood/em.py"} <= names[race]
+    assert {"moelib/estimator/mixture.py", "moelib/likelihood/em.py"} <= names[failure_map]
     for found in names.values():
         assert not found & {f"moelib/experiments/{n}.py" for n in ("runner", "tables", "samples")}

@@ -30,7 +30,7 @@ def test_reading_a_table_loads_nothing_that_made_it():
     script = (
         "import sys\n"
         "from moelib.experiments import read_table\n"
-        "read_table('race')\n"
+        "read_table('samples')\n"
         "loaded = {name.split('.')[0] for name in sys.modules}\n"
         "assert 'pandas' in loaded and not loaded & {'sklearn', 'torch', 'matplotlib'}\n"
         "print(*sorted(name for name in sys.modules if name.startswith('moelib')))\n"
@@ -68,32 +68,32 @@ def installed(tmp_path):
     return python
 
 
-FIND = "from moelib.experiments.tables import find_table; print(find_table('race'))"
+FIND = "from moelib.experiments.tables import find_table; print(find_table('samples'))"
 
 
 def test_a_folder_set_on_purpose_comes_first(tmp_path, monkeypatch):
-    shutil.copy(BOOK / "race.csv", tmp_path)
+    shutil.copy(BOOK / "samples.csv", tmp_path)
     monkeypatch.setenv("MOELIB_DATA", str(tmp_path))
-    assert find_table("race") == tmp_path / "race.csv"
+    assert find_table("samples") == tmp_path / "samples.csv"
     assert find_table("census") == BOOK / "census.csv"
 
 
 def test_a_checkout_has_its_tables_wherever_one_is(tmp_path, monkeypatch):
     monkeypatch.delenv("MOELIB_DATA", raising=False)
     monkeypatch.chdir(tmp_path)
-    assert find_table("race") == BOOK / "race.csv"
-    assert len(read_table("race")) > 600
+    assert find_table("samples") == BOOK / "samples.csv"
+    assert len(read_table("samples")) > 600
 
 
 def test_without_a_checkout_tables_are_where_one_says_or_nearby(installed, tmp_path):
     kept, near = tmp_path / "kept", tmp_path / "download" / "data"
     for folder in (kept, near):
         folder.mkdir(parents=True)
-        shutil.copy(find_table("race"), folder)
+        shutil.copy(find_table("samples"), folder)
     for here in ("download", "download/part4"):
-        assert installed(FIND, tmp_path / here).stdout.strip() == str(near / "race.csv")
+        assert installed(FIND, tmp_path / here).stdout.strip() == str(near / "samples.csv")
     told = installed(FIND, tmp_path / "download", MOELIB_DATA=str(kept))
-    assert told.stdout.strip() == str(kept / "race.csv")
+    assert told.stdout.strip() == str(kept / "samples.csv")
 
 
 def test_a_table_that_is_nowhere_is_asked_for(installed, tmp_path):
@@ -101,7 +101,7 @@ def test_a_table_that_is_nowhere_is_asked_for(installed, tmp_path):
     failed = installed(FIND, here)
     assert failed.returncode == 1
     for part in (
-        "FileNotFoundError: no table race.csv",
+        "FileNotFoundError: no table samples.csv",
         str(tmp_path / "site" / "book" / "data"),
         "MOELIB_DATA names (which is not set)",
         f"no folder 'data' in {here} or above",
@@ -110,8 +110,8 @@ def test_a_table_that_is_nowhere_is_asked_for(installed, tmp_path):
         assert part in failed.stderr.splitlines()[-1]
     told = installed(FIND, here, MOELIB_DATA="/nowhere")
     assert "MOELIB_DATA names (/nowhere)" in told.stderr
-    with pytest.raises(FileNotFoundError, match=r"no table race\.csv in /nowhere"):
-        read_table("race", "/nowhere")
+    with pytest.raises(FileNotFoundError, match=r"no table samples\.csv in /nowhere"):
+        read_table("samples", "/nowhere")
 
 
 def test_rows_again_come_with_the_stored_rows_of_the_same_data_sets(stored_table):

@@ -77,16 +77,13 @@ def test_an_idle_expert_and_one_of_a_pair_cost_nothing():
 
 
 def test_pruning_finds_what_em_misses():
-    """At k = 10, on two data sets where EM from the same kind of start ends elsewhere."""
-    for seed in (1003, 1007):
-        model, X, y = ten_experts(seed)
-        ends = [
-            expectation_maximization(X, y, random_start(X, y, 10, starts(seed))),
-            pruned_em(X, y, random_start(X, y, 20, starts(seed)), 10),
-        ]
-        plain, pruned = (regressor_error(end.model.experts, model.experts) for end in ends)
-        assert plain > 0.1 and pruned < 0.001
-        assert ends[1].objective > ends[0].objective + 0.3
+    """At k = 10, on data where EM from the same kind of start ends elsewhere."""
+    model, X, y = ten_experts(1003)
+    plain = expectation_maximization(X, y, random_start(X, y, 10, starts(1003)), tol=1e-6)
+    pruned = pruned_em(X, y, random_start(X, y, 20, starts(1003)), 10, tol=1e-6)
+    assert regressor_error(plain.model.experts, model.experts) > 0.1
+    assert regressor_error(pruned.model.experts, model.experts) < 0.001
+    assert pruned.objective > plain.objective + 0.3
 
 
 def ten_experts(seed):

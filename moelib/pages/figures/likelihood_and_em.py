@@ -43,23 +43,26 @@ def draw_climbs(climbs, tops, right):
     return figure
 
 
-def draw_speeds(deficits):
+def draw_speeds(deficits, passes=()):
     """Draw how fast climbs from one start come near the maximum.
 
     Parameters
     ----------
     deficits : dict of array
         Name of a method -> how far below the maximum it is, at the start and after every step.
+    passes : dict of float, optional
+        Name of a method -> how often it reads the data in all, where that is not once a step.
 
     Returns
     -------
     figure : Figure
         One panel, logarithmic in both directions.
     """
-    words = {"xlabel": "iteration, counted from 1", "ylabel": DEFICIT}
+    words = {"xlabel": "passes over the data, counted from 1", "ylabel": DEFICIT}
     figure, ax = panel((6.4, 3.5), xscale="log", yscale="log", ylim=(1e-10, 10), **words)
     for i, (name, gap) in enumerate(deficits.items()):
-        steps, heights = 1 + np.arange(len(gap)), np.maximum(gap, 1e-12)
+        total = dict(passes).get(name, len(gap) - 1)
+        steps, heights = 1 + np.linspace(0, total, len(gap)), np.maximum(gap, 1e-12)
         draw_curves(ax, {name: heights}, steps, first=i, marker="")
     ax.legend()
     return figure
@@ -158,9 +161,9 @@ def show_wins(results):
 
     Parameters
     ----------
-    results : dict of (3, n) array of bool
-        Number of experts -> with the noise known, learned and annealed, whether the fit is right
-        on each data set.
+    results : dict of (5, n) array of bool
+        Number of experts -> for EM with the noise known, learned and annealed, minibatch Adam and
+        pruned EM, whether the fit is right on each data set.
 
     Returns
     -------
@@ -172,7 +175,51 @@ def show_wins(results):
         wins, of = np.sum(right, axis=1), len(right[0])
         ends = zip(wins, *share_interval(wins, of))
         rows[k] = [of] + [f"{win} [{low:.2f}, {high:.2f}]" for win, low, high in ends]
-    return show_table(rows, ["of", "known", "learned", "annealed"], name="k")
+    columns = ["of", "EM, known", "learned", "annealed", "minibatch Adam", "pruned EM"]
+    return show_table(rows, columns, name="k")
+
+
+def draw_two_cuts(X, y, truth, models):
+    """Draw labels in the plane of gate and expert difference, and how models cut that plane.
+
+    Parameters
+    ----------
+    X, y : (n, d) array, (n,) array
+        The data; the first 300 are drawn.
+    truth : GatedModel
+        Two experts; their half-sum is taken off the labels.
+    models : dict of GatedModel
+        Title -> a model, of which the answer of the likelier expert is drawn.
+
+    Returns
+    -------
+    figure : Figure
+        A panel for the data and one for each model.
+    """
+    from matplotlib import colormaps
+
+    (first, second), (gate,) = truth.experts, truth.gates
+    axis = [v / np.linalg.norm(v) for v in (first - second, gate)]
+    titles = ["labels", *models]
+    words = {"xlabel": ["v, along δ"] * len(titles), "ylabel": "u, along the true gate"}
+    figure, axes = panels(titles, (6.8, 2.7), layout={"sharey": True}, **words)
+    look = {"vmin": -1.5, "vmax": 1.5, "cmap": colormaps["PuOr"].resampled(13)}
+    X, y = X[:300], y[:300]  # what a small picture can hold
+    rest = y - X @ (first + second) / 2
+    image = axes[0].scatter(X @ axis[0], X @ axis[1], c=rest, s=6, **look)
+    ticks = np.linspace(-2.5, 2.5, 120)
+    plane = ticks[:, None] * axis[0] + ticks[:, None, None] * axis[1]
+    for ax, model in zip(axes[1:], models.values()):
+        inputs = plane.reshape(-1, len(gate))
+        likelier = np.argmax(model.log_gate_probabilities(inputs), axis=1)[:, None]
+        answers = np.take_along_axis(model.expert_means(inputs), likelier, axis=1)
+        extent = (-2.5, 2.5, -2.5, 2.5)
+        ax.imshow(answers.reshape(120, 120), origin="lower", extent=extent, **look)
+        ax.grid(False)
+    for ax in axes:
+        ax.set(xlim=(-2.5, 2.5), ylim=(-2.5, 2.5), aspect="equal")
+    figure.colorbar(image, ax=axes, shrink=0.8, label="y − ⟨s, x⟩")
+    return figure
 
 
 def explore_basins(angles, charts):

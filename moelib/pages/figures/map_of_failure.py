@@ -1,223 +1,299 @@
-"""The figures of the chapter *The map of failure*: success rates of methods over designs.
+"""The figures of the chapter *The map of failure*: success and seconds of methods over designs.
 
-Rates are tables with a column for each method; a row is a design.
+A table has a row for each method: its ``success``, the ``data_sets`` behind it, the ``seconds`` of
+a start; a *plane* has such rows by k, d and n.
 """
+
+from typing import Any
 
 import numpy as np
 
 from moelib.pages.intervals import share_interval
-from moelib.pages.layout import panels, set_ticks, shared_legend
-from moelib.pages.numbers import number
-from moelib.pages.plots import draw_curves, draw_intervals
+from moelib.pages.layout import panels, set_ticks
+from moelib.pages.numbers import low_to_high, number
+from moelib.pages.plots import draw_intervals
 from moelib.pages.sliders import explore
-from moelib.pages.style import PALETTE, method_style
+from moelib.pages.tables import show_table
 
-AXES = {
-    "n": "samples n",
-    "d": "dimension d",
-    "noise": "noise σ",
-    "gate_norm": "gate length R",
-    "angle": "angle (degrees)",
-    "link": "link",
+METHOD_NAMES = {
+    "likelihood-sgd": "minibatch Adam",
+    "em": "EM",
+    "em-pruned": "EM, pruned",
+    "em-split-merge": "EM, split and merge",
+    "em, frozen noise": "EM, told the noise",
+    "em, annealed": "EM, annealed",
+    "gradient-em": "gradient EM",
+    "likelihood": "L-BFGS",
+    "likelihood, adam": "full-batch Adam",
+    "two-loss": "two losses, refined",
+    "two-loss, unrefined": "two losses alone",
+    "least-squares-sgd": "squared error, Adam",
+    "least-squares": "squared error, L-BFGS",
+    "from the truth": "climb from the truth",
 }
-GROUPS = {"k = 2 to 4": (2, 4), "k = 6 to 10": (6, 10), "k = 16": (16, 16)}
-SHARED = {"sharey": True}
-DOTTED = {"color": "0.4", "ls": ":", "lw": 1.2}
+BORDERS = {5: ":", 15: "--"}  # samples per k d, and the line that marks them
+HATCH: dict[str, Any] = {"fc": "w", "ec": "0.85", "hatch": "///", "lw": 0}
+INK: dict[str, Any] = {"ha": "center", "va": "center"}
 
 
-def draw_lines(lines, settings, trials, *, floor=None):
-    """Draw success along lines of designs, two methods a column, with 95 % intervals.
+def show_rates(table):
+    """Success with its 95 % interval by data set and the seconds of a start, the best first.
 
     Parameters
     ----------
-    lines : dict of DataFrame
-        Name of a setting -> rates by its values; neighbouring methods share a panel.
-    settings : list of str
-        Which lines to draw.
-    trials : int
-        Independent data sets behind a rate.
-    floor : float, optional
-        Where to draw the dotted line along the samples.
+    table : DataFrame
+        Rows by method.
+
+    Returns
+    -------
+    table : DataFrame
+        Of text.
+    """
+    order = ["success", "seconds"]
+    table = table.sort_values(order, ascending=[False, True]).rename(METHOD_NAMES)
+    ends = [low_to_high(pair, ".0%") for pair in zip(*_interval(table))]
+    table = table[["success", "seconds"]].assign(interval=ends)[["success", "interval", "seconds"]]
+    heads, forms = ["right", "95 % interval", "seconds a start"], (".0%", "", ".1f")
+    return show_table(table, heads, form=dict(zip(heads, forms)), name="method")
+
+
+def show_settings(settings, at_rest):
+    """What each method was given, and the share of its runs that came to rest.
+
+    Parameters
+    ----------
+    settings : dict of dict
+        Method -> its settings.
+    at_rest : Series
+        Shares by method.
+
+    Returns
+    -------
+    table : DataFrame
+        Of text.
+    """
+    rows = {}
+    for method, given in settings.items():
+        rest = {key: x for key, x in given.items() if key not in ("method", "refine")}
+        ends = [f"{rest.pop(key):g}" if key in rest else "" for key in ("tol", "max_iter")]
+        words = [
+            f"{key}={x:g}" if isinstance(x, float) else f"{key}={x}" for key, x in rest.items()
+        ]
+        rows[METHOD_NAMES[method]] = [" ".join(words), *ends, at_rest[method]]
+    heads = ["settings", "tol", "max_iter", "at rest"]
+    return show_table(rows, heads, form={"at rest": ".0%"}, name="method")
+
+
+def draw_board(columns, methods):
+    """Draw success and seconds of methods as tiles, a column for each design.
+
+    Parameters
+    ----------
+    columns : dict of DataFrame
+        Name of a design -> its rows by method.
+    methods : list of str
+        Rows, from the top.
 
     Returns
     -------
     figure : Figure
-        A row of panels for each line.
+        Success in percent, and below it the seconds of a start; what was not run is hatched.
     """
-    methods, rows = lines[settings[0]].columns, len(settings)
-    pairs = [methods[i : i + 2] for i in range(0, len(methods), 2)]
-    labels = [AXES[axis] for axis in settings for _ in pairs]
-    words = {"xlabel": labels, "ylabel": "success", "rows": rows}
-    look = {"ylim": (-0.04, 1.06), "yticks": [0, 0.5, 1]}
-    figure, axes = panels([""] * len(labels), (8.8, 6.4), layout=SHARED, **words, **look)
-    for row, axis in zip(axes.reshape(rows, -1), settings):
-        rates = lines[axis]
-        for ax, pair in zip(row, pairs):
-            ax.set_title("", loc="left")  # the letter of its panel
-            _draw_line(ax, rates[pair], trials, joined=axis != "link")
-            if axis == "n" and floor is not None:
-                ax.axvline(np.interp(floor, rates.index, np.arange(len(rates))), **DOTTED)
-    for ax in axes[: len(pairs)]:
-        ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), fontsize=8)
+    words = {"xlabel": "success in %; small: seconds a start", "ylabel": "method"}
+    size = (8.8, 0.8 + 0.37 * len(methods))
+    figure, (ax,) = panels([""], size, **words)
+    for x, table in enumerate(columns.values()):
+        for y, method in enumerate(methods):
+            _draw_tile(ax, x, y, table.loc[method] if method in table.index else None)
+    ax.set(xlim=(-0.5, len(columns) - 0.5), ylim=(len(methods) - 0.5, -0.5))
+    ax.xaxis.tick_top()
+    names = dict(enumerate(METHOD_NAMES[method] for method in methods))
+    set_ticks(ax, x=dict(enumerate(columns)), y=names)
+    ax.tick_params(length=0, labelsize=8)
+    ax.spines[:].set_visible(False)
+    ax.grid(False)
     return figure
 
 
-def _draw_line(ax, rates, trials, joined):
-    places = np.arange(len(rates))
-    style = {"ms": 4, "lw": 1.5} | ({} if joined else {"linestyle": ""})
-    for i, (method, q) in enumerate(rates.items()):
-        bars = {method: (q.to_numpy(), *_interval(q, trials))}
-        look = method_style(method) | style
-        draw_intervals(ax, bars, places + (2 * i - 1) * 0.08, **look)
-    texts = [str(value).replace("_", "\n") for value in rates.index]
-    set_ticks(ax, x=dict(zip(places, texts)))
-    tilt = 60 if len(texts) > 6 or not joined else 0
-    ax.tick_params(axis="x", labelsize=8, labelrotation=tilt)
+def _draw_tile(ax, x, y, row):
+    from matplotlib import colormaps
+    from matplotlib.patches import Rectangle
+
+    corner = (x - 0.5, y - 0.5)
+    if row is None:
+        ax.add_patch(Rectangle(corner, 1, 1, **HATCH))
+        return
+    q = row["success"]
+    ax.add_patch(Rectangle(corner, 1, 1, fc=colormaps["cividis"](q), ec="w", lw=1.5))
+    ink = INK | {"color": _ink(q)}
+    ax.text(x, y - 0.14, f"{100 * q:.0f}", size=9, **ink)
+    ax.text(x, y + 0.27, _seconds(row["seconds"]), size=6.5, **ink)
 
 
-def draw_load(rates, trials):
-    """Draw success against samples per number of experts and dimensions, with 95 % intervals.
+def _ink(q):
+    return "k" if q > 0.5 else "w"
+
+
+def _seconds(s):
+    if np.isnan(s):
+        return ""
+    return f"{number(s, '.0f' if s >= 9.5 else '.1f' if s >= 0.95 else '.2f')} s"
+
+
+def draw_line(line, groups):
+    """Draw success along a line of designs, with 95 % intervals.
 
     Parameters
     ----------
-    rates : DataFrame
-        Rates by k, d and n.
-    trials : int
-        Independent data sets behind a rate.
+    line : DataFrame
+        Rows by n and method.
+    groups : dict of list
+        Title of a panel -> its methods.
 
     Returns
     -------
     figure : Figure
-        A panel for each method, designs of few, many and very many experts marked apart.
+        A panel for each group.
     """
-    words = {"xlabel": ["samples per k·d"] * rates.shape[1], "ylabel": "single-start success"}
-    figure, axes = panels(list(rates), (8.8, 3.4), layout=SHARED, xscale="log", **words)
-    for ax, method in zip(axes, rates):
-        column = rates[method]
-        for i, (label, (least, most)) in enumerate(GROUPS.items()):
-            q = column[column.index.get_level_values("k").isin(range(least, most + 1))]
-            k, d, n = (q.index.get_level_values(key).to_numpy() for key in "kdn")
-            x, color = n / (k * d) * 1.04 ** (i - 1), PALETTE[(0, 1, 3)[i]]
-            ax.vlines(x, *_interval(q, trials), color=color, lw=0.6, alpha=0.6)
-            ax.plot(x, q, "osX"[i], color=color, ms=7, mec="w", label=label)
-        ax.axvline(5, **DOTTED)
-    shared_legend(figure, where="lower", fontsize=9)
+    words = {"xlabel": ["samples n"] * len(groups), "ylabel": "single-start success"}
+    look = {"xscale": "log", "ylim": (-0.04, 1.06), "layout": {"sharey": True}}
+    figure, axes = panels(list(groups), (8.8, 4.1), **words, **look)
+    for ax, methods in zip(axes, groups.values()):
+        bars = {}
+        for method in methods:
+            rows = line.xs(method, level="method")
+            bars[METHOD_NAMES[method]] = (rows["success"], *_interval(rows))
+        draw_intervals(ax, bars, apart=0.07, ms=4, lw=1.4)
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), fontsize=8)
+        set_ticks(ax, x=[100, 300, 1000, 3000, 8000], form=".0f")
+        ax.tick_params(labelsize=8)
     return figure
 
 
-def draw_tiles(rates):
-    """Draw the success of every method as tiles, experts against samples.
+def draw_borders(plane, methods):
+    """Draw the success of some methods in the plane of samples and experts.
 
     Parameters
     ----------
-    rates : DataFrame
-        Rates by k and n.
+    plane : DataFrame
+        Rows by k, d, n and method.
+    methods : list of str
+        Two rows of panels.
 
     Returns
     -------
     figure : Figure
-        A panel for each method, the number of a tile in percent; what is missing is hatched.
+        Tiles with their success in percent; lines at 5 and 15 samples per k d.
     """
     words = {"xlabel": "samples n", "ylabel": "experts k", "rows": 2}
-    layout = SHARED | {"sharex": True}
-    figure, axes = panels(list(rates), (8.8, 6), layout=layout, **words)
-    for ax, (method, column) in zip(axes, rates.items()):
-        _draw_plane(ax, column)
-        ax.set_title(method, loc="left", fontsize=10)
+    names, layout = [METHOD_NAMES[m] for m in methods], {"sharey": True, "sharex": True}
+    figure, axes = panels(names, (8.8, 7), layout=layout, **words)
+    for ax, method in zip(axes, methods):
+        _draw_plane(ax, plane.xs(method, level="method"), size=230)
     return figure
 
 
-def explore_tiles(planes, trials):
-    """Let the reader choose a method and how many starts the best one is kept of.
+def explore_plane(plane, methods):
+    """Let the reader choose whose plane to see.
 
     Parameters
     ----------
-    planes : dict of DataFrame
-        Number of starts -> rates of the best of them, by k and n.
-    trials : int
-        Independent data sets behind a rate.
+    plane : DataFrame
+        Rows by k, d, n and method.
+    methods : list of str
+        In the order of the slider.
 
     Returns
     -------
     figure : Explore
-        Tiles with their 95 % intervals, and two sliders.
+        Tiles with their 95 % intervals, and a slider.
     """
-    methods = list(next(iter(planes.values())))
+    tables = {METHOD_NAMES[method]: plane.xs(method, level="method") for method in methods}
 
-    def draw(method, starts):
-        name, words = methods[method - 1], {"xlabel": "samples n", "ylabel": "experts k"}
-        figure, (ax,) = panels([""], (4.8, 3.9), **words)
-        _draw_plane(ax, planes[starts][name], trials)
-        ax.set_title(f"{name}, best of {starts}", loc="left", fontsize=10)
+    def draw(method):
+        words = {"xlabel": "samples n", "ylabel": "experts k"}
+        figure, (ax,) = panels([""], (6.6, 4.6), **words)
+        _draw_plane(ax, tables[method], size=520, intervals=True)
+        ax.set_title(method, loc="left", fontsize=11)
         return figure
 
-    def alt(method, starts):
-        name = methods[method - 1]
-        q = planes[starts][name]
+    def alt(method):
+        q = tables[method]["success"]
         light = f"{np.sum(q >= 0.9)} of {len(q)} cells reach {number(0.9, '.0%')}"
-        return f"{name}, best of {starts}: {light}; the mean is {number(q.mean(), '.0%')}."
+        return f"{method}: {light}; the mean is {number(q.mean(), '.0%')}."
 
     return explore(
         draw,
         alt=alt,
-        caption="Success in percent and its 95 % interval by data set.",
+        caption="Success of a single start in percent, and its 95 % interval by data set.",
         dpi=96,
-        labels={"starts": "starts m"},
-        start={"method": 4},
-        method=list(range(1, len(methods) + 1)),
-        starts=list(planes),
+        method=list(tables),
     )
 
 
-def _draw_plane(ax, column, trials=None):
-    """Tiles of one method, k upwards and n to the right, with intervals if asked for."""
-    from matplotlib import colormaps
-    from matplotlib.patches import Rectangle
-
-    rates = column.unstack("n").sort_index().sort_index(axis=1)
-    ax.set(xlim=(-0.5, rates.shape[1] - 0.5), ylim=(-0.5, len(rates) - 0.5))
+def _draw_plane(ax, rows, size, intervals=False):
+    """Tiles over samples and experts, whose places are in order, not to scale."""
+    k, d, n = (rows.index.get_level_values(key).to_numpy() for key in "kdn")
+    ks, q = np.unique(k), rows["success"].to_numpy()
+    places = np.searchsorted(ks, k)
+    ax.set(xscale="log", xlim=(42, 70_000), ylim=(-0.6, len(ks) - 0.4))
+    ax.scatter(n, places, s=size, c=q, marker="s", cmap="cividis", vmin=0, vmax=1)
+    low, high = _interval(rows)
+    for i, share in enumerate(q):
+        ink, up = INK | {"color": _ink(share)}, 0.11 if intervals else 0
+        ax.text(n[i], places[i] + up, f"{100 * share:.0f}", size=8 if intervals else 7, **ink)
+        if intervals:
+            ends = f"{100 * low[i]:.0f}–{100 * high[i]:.0f}"
+            ax.text(n[i], places[i] - 0.19, ends, size=5.5, **ink)
+    widths = np.array([d[k == value][0] for value in ks])
+    for ratio, dashes in BORDERS.items():
+        ax.plot(ratio * ks * widths, np.arange(len(ks)), color="0.5", ls=dashes, lw=1.2, zorder=0)
+    set_ticks(ax, x=[100, 1000, 10_000], y=dict(enumerate(map(str, ks))), form=".0f")
     ax.grid(False)
-    for (i, j), q in np.ndenumerate(rates.to_numpy()):
-        corner = (j - 0.5, i - 0.5)
-        if np.isnan(q):
-            ax.add_patch(Rectangle(corner, 1, 1, fc="w", ec="0.85", hatch="///", lw=0))
-            continue
-        ax.add_patch(Rectangle(corner, 1, 1, fc=colormaps["cividis"](q), ec="w", lw=1.5))
-        ink = {"ha": "center", "va": "center", "color": "k" if q > 0.5 else "w"}
-        ax.text(j, i + (0.16 if trials else 0), f"{100 * q:.0f}", size=9, **ink)
-        if trials:
-            low, high = _interval(q, trials)
-            ax.text(j, i - 0.24, f"{100 * low:.0f}–{100 * high:.0f}", size=7.5, **ink)
-    for axis, values in (("x", rates.columns), ("y", rates.index)):
-        set_ticks(ax, **{axis: {place: str(value) for place, value in enumerate(values)}})
-    ax.tick_params(labelsize=8)
 
 
-def draw_budgets(curves):
-    """Draw success against the seconds that all starts together may take.
+def draw_waits(columns, methods):
+    """Draw the seconds to a solution, with the 95 % interval of the success behind them.
 
     Parameters
     ----------
-    curves : dict of DataFrame
-        Name of a design -> success of methods, by seconds.
+    columns : dict of DataFrame
+        Name of a design -> its rows by method.
+    methods : list of str
+        Rows, from the top.
 
     Returns
     -------
     figure : Figure
-        A panel for each design.
+        A panel for each design; where no start succeeded, an open triangle at the least that the
+        interval allows.
     """
-    words = {"xlabel": ["budget (seconds)"] * len(curves), "ylabel": "success within the budget"}
-    look = {"xscale": "log", "ylim": (-0.04, 1.04)}
-    figure, axes = panels(list(curves), (8.8, 3.9), layout=SHARED, **words, **look)
-    for ax, rates in zip(axes, curves.values()):
-        ax.title.set_fontsize(10)
-        for i, (method, q) in enumerate(rates.items()):
-            steps = {"ms": 5, "lw": 1.5, "markevery": (5 * i, 32), "drawstyle": "steps-post"}
-            draw_curves(ax, {method: q}, first=i, **steps)
-    shared_legend(figure, where="lower", ncols=3, fontsize=9)
+    words = {"xlabel": ["seconds to a solution"] * len(columns), "ylabel": "method"}
+    look = {"xscale": "log", "ylim": (len(methods) - 0.5, -0.5)}
+    size, layout = (8.8, 0.9 + 0.29 * len(methods)), {"sharex": True, "sharey": True}
+    figure, axes = panels(list(columns), size, layout=layout, **words, **look)
+    for ax, table in zip(axes, columns.values()):
+        table = table.loc[[method for method in methods if method in table.index]]
+        for (method, row), low, high in zip(table.iterrows(), *_interval(table)):
+            _draw_wait(ax, methods.index(method), row, low, high)
+        ax.set_title(ax.get_title(loc="left"), loc="left", fontsize=9.5)
+        set_ticks(ax, x=[0.01, 0.1, 1, 10, 100, 1000])
+        ax.tick_params(labelsize=8)
+    ends = [(ax.dataLim.x0, ax.dataLim.x1) for ax in axes]
+    axes[0].set_xlim(np.min(ends) / 1.6, np.max(ends) * 1.6)
+    set_ticks(axes[0], y=dict(enumerate(METHOD_NAMES[method] for method in methods)))
     return figure
 
 
-def _interval(q, trials):
-    """Wilson's interval by data set, for shares q."""
-    return share_interval(np.asarray(q) * trials, trials)
+def _draw_wait(ax, y, row, low, high):
+    t, q = row["seconds"], row["success"]
+    if q > 0:
+        ax.hlines(y, t / high, t / low, color="0.35", lw=1.4)
+        ax.plot(t / q, y, "o", color="#1553a3", ms=5)
+    else:
+        ax.plot(t / high, y, ">", mfc="w", mec="#e07b28", ms=6)
+
+
+def _interval(rows):
+    """Wilson's interval by data set."""
+    return share_interval(rows["success"] * rows["data_sets"], rows["data_sets"])

@@ -1,4 +1,4 @@
-"""The figures and the table of choices of the chapter *The whole pipeline*."""
+"""The figures and the tables of methods of the chapter *The whole pipeline*."""
 
 from functools import partial
 
@@ -6,27 +6,32 @@ import numpy as np
 import pandas as pd
 
 from moelib.pages.layout import panel, panels, set_ticks, shared_legend
-from moelib.pages.plots import draw_curves, draw_dots, draw_grid, draw_intervals, draw_method_curves
+from moelib.pages.plots import draw_curves, draw_dots, draw_intervals
 from moelib.pages.sliders import explore
 from moelib.pages.style import PALETTE, expert_style
 
-STAGES = {"two-loss, unrefined": "two losses", "two-loss": "refined", "em": "EM"}
+RAW, ADAM = "two-loss, unrefined", "likelihood-sgd"
+STAGES = {RAW: "two losses", "two-loss": "refined", "em": "EM", ADAM: "Adam"}
 PARTS = ("expert", "gate", "noise")
-RACERS = ["em", "em, frozen noise", "two-loss", "l4-sgd", "likelihood", "least-squares"]
-RAW, TWO, ONE = "two-loss, unrefined", "two losses, refined", "EM on 20,000, one data set"
-CHOICES = {  # what to use and its method, instead of what, and the experts before refinement
-    "few experts (k = 3, n = 2000)": ["EM or " + TWO, "em", "two losses, unrefined", RAW, RAW],
-    "few samples (k = 3, n = 150)": ["EM", "em", TWO, "two-loss", RAW],
-    "ReLU (k = 3, n = 8000)": ["EM", "em", TWO, "two-loss", RAW],
-    "noise known (k = 8, d = 16, n = 4000)": [
-        *("EM, noise learned", "em", "EM, noise frozen", "em, frozen noise", RAW)
-    ],
-    "squared error only (identity link, k = 3)": [
-        *("EM instead", "em", "least squares", "least-squares", RAW)
-    ],
-    "correlated inputs (ρ = 0.3)": ["EM", "em", TWO, "two-loss", ""],
-    "k = 10, 10⁶ samples": [ONE, "em", "two losses on 10⁶, refined", "refined", "l4"],
-    "k = 16, 4·10⁶ samples": ["two losses on 4·10⁶, refined", "refined", ONE, "em", "l4"],
+CLIMBS = {ADAM: "minibatch Adam", "em": "EM", "em-pruned": "EM, pruned"}  # many experts
+TWO = ("two losses, refined", "two-loss")
+CHOICES = {  # what to run first and its method, the same of the rival, and the raw experts
+    "few experts (k = 3, n = 2000)": ("EM", "em", *TWO, RAW),
+    "few samples (k = 3, n = 150)": ("EM, twice the experts, pruned", "em-pruned", *TWO, RAW),
+    "few samples (k = 6, n = 500)": ("EM, split and merged", "em-split-merge", "EM", "em", RAW),
+    "k = 10, n = 4000": ("minibatch Adam", ADAM, "EM", "em", RAW),
+    "k = 16, n = 20,000": ("minibatch Adam", ADAM, "EM", "em", RAW),
+    "correlated inputs (k = 3, ρ = 0.3)": ("EM", "em", *TWO, RAW),
+    "ReLU (k = 3, n = 2000)": ("EM", "em", *TWO, RAW),
+    "squared error only (k = 3, n = 2000)": (
+        *("EM instead", "em", "least squares, minibatch Adam", "least-squares-sgd", RAW),
+    ),
+    "noise known (k = 6, n = 1000)": (
+        *("EM, noise learned all the same", "em", "EM, noise frozen", "em, frozen noise", RAW),
+    ),
+    "k = 16, a stream of 4·10⁶": (
+        *("minibatch Adam on 20,000 of them", ADAM, "two losses on all, refined", "refined", "l4"),
+    ),
 }
 
 
@@ -63,7 +68,7 @@ def draw_stages(paths):
 
 
 def explore_stages(line):
-    """Let the reader change the number of samples and see three methods.
+    """Let the reader change the number of samples and see four methods.
 
     Parameters
     ----------
@@ -78,12 +83,11 @@ def explore_stages(line):
     return explore(
         partial(_draw_errors, line),
         alt=partial(_tell_errors, line),
-        caption="Errors on ten data sets, best of five starts by the method's own "
-        "objective; dashes are medians.",
+        caption="Errors on twenty data sets, one start each; dashes are medians.",
         labels={"n": "samples n"},
         start={"n": 2000},
         dpi=90,
-        n=sorted(line.index.levels[0]),
+        n=sorted(line.index.unique("n")),
     )
 
 
@@ -92,7 +96,7 @@ def _draw_errors(line, n):
     figure, axes = panels(["experts", "gates"], (6.8, 3.3), **words)
     for ax, error in zip(axes, ("e_reg", "e_gate")):
         draw_dots(ax, {name: line.loc[(n, key), error] for key, name in STAGES.items()}, ms=6)
-        ax.set(xlim=(-0.5, 2.5), ylim=(1e-6, 3), yscale="log")
+        ax.set(xlim=(-0.5, 3.5), ylim=(1e-6, 3), yscale="log")
     return figure
 
 
@@ -135,89 +139,77 @@ def draw_coverage(rate, low, high):
     return figure
 
 
-def draw_race(tables):
-    """Draw how many data sets each method solves in each design.
+def show_rivals(scores, methods, *, total=None):
+    """Show how often each method finds the experts, and what that costs.
 
     Parameters
     ----------
-    tables : dict of DataFrame
-        What limits the methods -> counts, rows are designs, columns methods.
+    scores : dict of DataFrame
+        Design -> columns ``found``, ``of`` and ``seconds`` (of a fit), a row for each method.
+    methods : list of str
+        The rows, from the top.
+    total : int, optional
+        Counts out of so many are written alone, as 3 for 3/20.
 
     Returns
     -------
-    figure : Figure
-        A grid of numbers for each table.
+    table : DataFrame
+        Of text: counts, and after a comma seconds divided by the share that is found.
     """
-    words = {"xlabel": "design", "ylabel": "method", "layout": {"sharey": True}}
-    figure, axes = panels(list(tables), (6.8, 3.5), **words)
-    for ax, table in zip(axes, tables.values()):
-        draw_grid(ax, table.T, form=".0f", vmin=0, vmax=3)
-        ax.tick_params(axis="x", rotation=90)
-    return figure
+    columns = {}
+    for name, score in scores.items():
+        price = score["seconds"] * score["of"] / score["found"]
+        of = ("/" + score["of"].astype(str)).where(score["of"] != total, "")
+        counts = score["found"].astype(str) + of
+        some = score["found"] > 0
+        columns[name] = counts.where(~some, counts + ", " + price.map(_two_digits))
+    return pd.DataFrame(columns).reindex(methods).fillna("–")
 
 
-def draw_profile(profile, total):
-    """Draw how many data sets each method solves within a budget.
-
-    Parameters
-    ----------
-    profile : DataFrame
-        Columns are methods, indexed by processor seconds for each data set.
-    total : int
-        How many data sets there are.
-
-    Returns
-    -------
-    figure : Figure
-        A curve of steps for each method of `RACERS`.
-    """
-    words = {"xlabel": "processor seconds for each data set", "xscale": "log"}
-    figure, ax = panel((6.8, 3.4), ylabel=f"data sets solved, of {total}", **words)
-    draw_method_curves(ax, profile[RACERS], marker="", drawstyle="steps-post")
-    ax.set(ylim=(-0.5, total + 0.5), yticks=range(0, total + 1, 3))
-    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9)
-    return figure
+def _two_digits(seconds):
+    return f"{seconds:.2g}" if seconds < 10 else f"{seconds:.0f}"
 
 
-def draw_many(climbs, refined):
+def draw_many(ends, refined):
     """Draw the ends of climbs against their log-density, beside the two losses.
 
     Parameters
     ----------
-    climbs : dict of DataFrame
-        Number of experts -> columns ``log_density``, ``e_reg`` and ``found``, a row for each start.
-    refined : DataFrame
-        Columns ``k`` and ``e_reg`` of the two losses, refined; the worst fit is drawn.
+    ends : dict of DataFrame
+        Number of experts -> columns ``method``, ``log_density`` and ``e_reg``, a row for each
+        start of `CLIMBS`.
+    refined : dict of float
+        Number of experts -> error of the two losses, refined.
 
     Returns
     -------
     figure : Figure
         A panel for each number of experts.
     """
-    xlabel, titles = "log-density minus that of EM's best", [f"$k = {k}$" for k in climbs]
-    words = {"xlabel": xlabel, "ylabel": "$E_{\\mathrm{reg}}$", "layout": {"sharey": True}}
-    figure, axes = panels(titles, (7.2, 3.2), yscale="log", **words)
-    for ax, (k, ends) in zip(axes, climbs.items()):
-        x = ends["log_density"] - ends["log_density"].max()
-        ax.plot(x, ends["e_reg"], "o", color=PALETTE[0], ms=7, mec="w", label="EM, one start")
-        two = refined["e_reg"][refined["k"] == k].max()
-        ax.axhline(two, color=PALETTE[1], ls="--", label="two losses, refined")
-        count = int(ends["found"].sum())
-        ax.text(-0.02, 2e-4, f"{count} start" + "s" * (count > 1), ha="right", fontsize=9)
-        ax.set(xlim=(-0.75, 0.05), ylim=(1e-5, 2))
-    axes[0].legend()
+    words = {"xlabel": "log-density minus the best", "ylabel": "$E_{\\mathrm{reg}}$"}
+    words["yscale"] = "log"
+    titles, layout = [f"$k = {k}$" for k in ends], {"sharex": True, "sharey": True}
+    figure, axes = panels(titles, (7.2, 3.2), layout=layout, **words)
+    for ax, (k, rows) in zip(axes, ends.items()):
+        ax.axhline(refined[k], color="0.5", ls="--", label="two losses, refined")
+        for i, (method, name) in enumerate(CLIMBS.items()):
+            some = rows[rows["method"] == method]
+            look = expert_style(i) | {"linestyle": "", "mfc": "none", "ms": 11 - 3 * i}
+            gap = some["log_density"] - rows["log_density"].max()
+            ax.plot(gap, some["e_reg"], label=name, **look)
+        ax.set_ylim(1e-5, 2)
+    axes[0].legend(loc="center left", fontsize=9)
     return figure
 
 
-def show_choice(found, spent):
-    """Show which method to use when, and how often that works.
+def show_choice(scores):
+    """Show which method to run first, and how often it and its rival find the experts.
 
     Parameters
     ----------
-    found : list of Series
-        For each of `CHOICES` the errors of the experts, indexed by method.
-    spent : list of array
-        For each the mean seconds of the method and of its rival, if they were measured.
+    scores : list of DataFrame
+        For each of `CHOICES` columns ``found``, ``of``, ``seconds`` (of a fit) and ``e_reg`` (the
+        median), a row for each method.
 
     Returns
     -------
@@ -225,15 +217,16 @@ def show_choice(found, spent):
         Of text: experts found, of how many fits; seconds; the median error of the unrefined.
     """
     rows = []
-    for (situation, choice), errors, costs in zip(CHOICES.items(), found, spent, strict=True):
-        use, method, rival, other, raw = choice
-        errors = [errors[[name]] for name in (method, other, raw) if name]
-        good = [f"{(off < 0.02).sum()}/{len(off)}" for off in errors]
-        for i, seconds in enumerate(costs):
-            good[i] += f", {seconds:.{int(seconds < 5)}f} s"
-        last = f"{good[2]}, {errors[2].median():.2g}" if raw else ""
-        rows.append([situation, use, good[0], rival, good[1], last])
-    columns = ["situation", "use", "found", "instead of", "found ", "two losses, unrefined"]
+    for (situation, choice), score in zip(CHOICES.items(), scores, strict=True):
+        first, method, second, rival, raw = choice
+        texts = [
+            f"{row.found}/{row.of}, {_two_digits(row.seconds)} s"
+            for row in score.loc[[method, rival]].itertuples()
+        ]
+        last = score.loc[raw]
+        unrefined = f"{last.found:.0f}/{last.of:.0f}, {last.e_reg:.2g}"
+        rows.append([situation, first, texts[0], second, texts[1], unrefined])
+    columns = ["situation", "run first", "found", "compared with", "found ", "raw experts"]
     return pd.DataFrame(rows, columns=columns).style.hide(axis="index")
 
 

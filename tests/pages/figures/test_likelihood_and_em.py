@@ -12,6 +12,7 @@ from moelib.pages import (
     draw_noise,
     draw_peaks,
     draw_speeds,
+    draw_two_cuts,
     explore_basins,
     show_verdicts,
     show_wins,
@@ -55,6 +56,8 @@ def test_speeds(readable):
     np.testing.assert_allclose(ax.lines[0].get_data(), [[1, 2, 3], [1.0, 1e-3, 1e-12]])
     np.testing.assert_allclose(ax.lines[1].get_data(), [[1, 2, 3, 4], gaps["Adam"]])
     assert ax.get_xscale() == ax.get_yscale() == "log"
+    (ax,) = readable(draw_speeds(gaps, {"Adam": 30})).axes
+    np.testing.assert_allclose(ax.lines[1].get_xdata(), [1, 11, 21, 31])
 
 
 def test_verdicts_are_counted_and_summed_up():
@@ -98,8 +101,24 @@ def test_noise_and_its_schedule(readable):
 
 
 def test_wins_with_intervals():
-    table = show_wins({6: [[False] * 10, [True] * 8 + [False] * 2, [True] * 10]})
-    assert table.loc[6].tolist() == ["10", "0 [0.00, 0.28]", "8 [0.49, 0.94]", "10 [0.72, 1.00]"]
+    table = show_wins({6: [[False] * 10, [True] * 8 + [False] * 2, *[[True] * 10] * 3]})
+    assert table.loc[6].tolist()[:3] == ["10", "0 [0.00, 0.28]", "8 [0.49, 0.94]"]
+    assert table.loc[6].tolist()[3:] == ["10 [0.72, 1.00]"] * 3
+
+
+def test_two_cuts_of_a_plane(readable):
+    truth = GatedModel(np.eye(3)[:2], [[0.0, 0.0, 2.0]], 0.05)
+    trap = GatedModel([[0.5, 0.5, 0.4], [0.5, 0.5, -0.4]], [[9.0, -9.0, 0.0]], 0.6)
+    X = np.array([[2.0, 1.0, 0.5]])
+    figure = readable(draw_two_cuts(X, np.array([2.0]), truth, {"truth": truth, "trap": trap}))
+    labels, right, wrong = figure.axes[:3]
+    (points,) = labels.collections
+    np.testing.assert_allclose(points.get_offsets(), [[1 / np.sqrt(2), 0.5]])
+    np.testing.assert_allclose(points.get_array(), [0.5])  # the half-sum answers 1.5
+    true, other = (np.asarray(ax.images[0].get_array()) for ax in (right, wrong))
+    np.testing.assert_allclose(true[-1, -1], 2.5 / np.sqrt(2))  # (u, v) = (2.5, 2.5)
+    np.testing.assert_allclose(true[0, -1], -2.5 / np.sqrt(2))  # rows are u, columns v
+    np.testing.assert_allclose(other[-1, [0, -1]], [-0.4 * 2.5, 0.4 * 2.5])
 
 
 @pytest.fixture

@@ -7,16 +7,15 @@ import pytest
 from moelib import GatedModel
 from moelib.pages.figures.whole_pipeline import (
     CHOICES,
-    RACERS,
+    CLIMBS,
     draw_correlation,
     draw_coverage,
     draw_exhaust,
     draw_many,
-    draw_profile,
-    draw_race,
     draw_stages,
     explore_stages,
     show_choice,
+    show_rivals,
 )
 
 
@@ -37,12 +36,15 @@ def test_stages_meet_at_zero_and_the_first_fit_stands_out(readable):
     assert experts.get_yscale() == "log"
 
 
+BASES = {"two-loss, unrefined": 9.0, "two-loss": 3.0, "em": 1.0, "likelihood-sgd": 2.0}
+
+
 def stage_rows():
     """Two data sets at n = 2000 and 100, errors that tell n, method and column."""
     rows = [
         {"n": n, "method": method, "e_reg": base * n / 1e6, "e_gate": base * n / 1e5}
         for n in (100, 2000)
-        for method, base in (("two-loss, unrefined", 9.0), ("two-loss", 3.0), ("em", 1.0))
+        for method, base in BASES.items()
         for _ in range(2)
     ]
     return pd.DataFrame(rows).set_index(["n", "method"]).sort_index()
@@ -53,13 +55,13 @@ def test_stages_move_with_n(readable):
     assert figure.texts["n"] == ["100", "2000"] and figure.start == (1,)
     said = figure.frames[(0,)]["alt"]
     assert said == "At n = 100 the median expert errors are 0.0009 two losses, 0.0003 refined, " + (
-        "0.0001 EM."
+        "0.0001 EM, 0.0002 Adam."
     )
     experts, gates = readable(figure.draw(n=100)).axes
     names = [tick.get_text() for tick in experts.get_xticklabels()]
-    assert names == ["two losses", "refined", "EM"]
+    assert names == ["two losses", "refined", "EM", "Adam"]
     for ax, scale in ((experts, 1e-4), (gates, 1e-3)):
-        for line, base in zip(ax.lines, (9, 3, 1), strict=True):
+        for line, base in zip(ax.lines, BASES.values(), strict=True):
             np.testing.assert_allclose(line.get_ydata(), base * scale)
 
 
@@ -80,54 +82,44 @@ def test_coverage_is_in_points_above_its_level(readable):
     assert markers == {"expert": "o", "noise": "^"}
 
 
-def test_race_has_a_number_for_each_method_and_design(readable):
-    table = pd.DataFrame([[3, 0, 1], [2, 3, 0]], ["base", "ReLU"], ["em", "l4-sgd", "two-loss"])
-    first, second = readable(draw_race({"three starts": table, "1 second": table - table})).axes
-    found = {text.get_position(): text.get_text() for text in first.texts}
-    assert found == {(i, j): str(table.iloc[i, j]) for i in range(2) for j in range(3)}
-    assert {text.get_text() for text in second.texts} == {"0"}
-    assert [tick.get_text() for tick in first.get_xticklabels()] == ["base", "ReLU"]
-    assert [tick.get_text() for tick in first.get_yticklabels()] == list(table)
-
-
-def test_profile_has_a_step_curve_for_each_racer(readable):
-    budgets = np.array([0.1, 1.0, 10.0])
-    profile = pd.DataFrame({name: np.arange(3) + i for i, name in enumerate(RACERS)}, budgets)
-    (ax,) = readable(draw_profile(profile.assign(spectral=0), total=9)).axes
-    assert labels(ax) == RACERS and ax.get_xscale() == "log"
-    for i, line in enumerate(ax.lines):
-        np.testing.assert_allclose(line.get_data(), [budgets, np.arange(3) + i])
-        assert line.get_drawstyle() == "steps-post"
-    assert "of 9" in ax.get_ylabel() and ax.get_ylim() == (-0.5, 9.5)
+def test_rivals_are_counted_and_a_success_is_priced():
+    base = pd.DataFrame(
+        {"found": [20, 5, 0], "of": [20, 20, 20], "seconds": [0.5, 0.25, 3.0]}, ["b", "a", "c"]
+    )
+    large = pd.DataFrame({"found": [1], "of": [5], "seconds": [8.0]}, ["a"])
+    table = show_rivals({"base": base, "large": large}, ["a", "b", "c"])
+    assert table["base"].to_dict() == {"a": "5/20, 1", "b": "20/20, 0.5", "c": "0/20"}
+    assert table["large"].to_list() == ["1/5, 40", "–", "–"]
+    assert list(table.index) == ["a", "b", "c"]
+    short = show_rivals({"base": base, "large": large}, ["a", "c"], total=20)
+    assert short.to_numpy().tolist() == [["5, 1", "1/5, 40"], ["0", "–"]]
 
 
 def test_many_experts_are_measured_from_the_best_start(readable):
-    ends = pd.DataFrame(
-        {"log_density": [1.0, 1.5], "e_reg": [0.6, 1e-4], "found": [False, True]}, index=[7, 9]
-    )
-    refined = pd.DataFrame({"k": [10, 10, 16], "e_reg": [1e-5, 2e-5, 4e-5]})
-    axes = readable(draw_many({10: ends, 16: ends.assign(found=True)}, refined)).axes
-    for ax, level, words in zip(axes, (2e-5, 4e-5), ("1 start", "2 starts"), strict=True):
-        marks, line = ax.lines
-        np.testing.assert_allclose(marks.get_data(), [[-0.5, 0.0], [0.6, 1e-4]])
+    rows = [("likelihood-sgd", 1.5, 1e-4), ("em", 1.0, 0.6), ("em", 1.4, 2e-4), ("l4", -9.0, 0.1)]
+    ends = pd.DataFrame(rows, columns=["method", "log_density", "e_reg"])
+    axes = readable(draw_many({10: ends, 16: ends}, {10: 2e-5, 16: 4e-5})).axes
+    for ax, level in zip(axes, (2e-5, 4e-5), strict=True):
+        line, adam, em, pruned = ax.lines
         np.testing.assert_allclose(line.get_ydata(), level)
-        assert [text.get_text() for text in ax.texts] == [words]
+        np.testing.assert_allclose(adam.get_data(), [[0.0], [1e-4]])
+        np.testing.assert_allclose(em.get_data(), [[-0.5, -0.1], [0.6, 2e-4]])
+        assert len(pruned.get_xdata()) == 0
+    assert labels(axes[0]) == ["two losses, refined", *CLIMBS.values()]
 
 
 def test_choice_counts_what_was_found():
-    found = []
+    scores = []
     for _, method, _, rival, raw in CHOICES.values():
-        errors = {method: [0.01, 0.03], rival: [0.01, 0.01]} | ({raw: [0.5, 0.7]} if raw else {})
-        found.append(pd.Series(errors).explode().astype(float))
-    table = show_choice(found, [()] * 5 + [(0.21, 1.4), (6.2, 9.1), (66.4, 153.2)]).data
+        rows = {method: (20, 20, 0.031, 1e-4), rival: (3, 5, 66.4, 0.5), raw: (1, 20, 1.0, 0.61)}
+        columns = ["found", "of", "seconds", "e_reg"]
+        scores.append(pd.DataFrame.from_dict(rows, orient="index", columns=columns))
+    table = show_choice(scores).data
     assert table["situation"].to_list() == list(CHOICES)
-    assert table["found"].to_list() == ["1/2"] * 5 + ["1/2, 0.2 s", "1/2, 6 s", "1/2, 66 s"]
-    rivals = ["0/2"] + ["2/2"] * 4 + ["2/2, 1.4 s", "2/2, 9 s", "2/2, 153 s"]  # first: unrefined
-    assert table["found "].to_list() == rivals
-    raw = ["0/2, 0.6"] * 5 + [""] + ["0/2, 0.6"] * 2
-    assert table["two losses, unrefined"].to_list() == raw
+    assert set(table["found"]) == {"20/20, 0.031 s"} and set(table["found "]) == {"3/5, 66 s"}
+    assert set(table["raw experts"]) == {"1/20, 0.61"}
     with pytest.raises(ValueError):
-        show_choice(found[:1], [()] * 8)
+        show_choice(scores[:1])
 
 
 class Fit:
