@@ -178,10 +178,14 @@ def verdicts(fits, truth):
     Returns
     -------
     DataFrame
-        By cell and data set: the verdict; ``margin``, the log-density per sample of the likeliest
-        right fit above that of the likeliest wrong one; and whether the climb was right.
+        By cell and data set, where the climb ran: the verdict; ``margin``, the log-density per
+        sample of the likeliest right fit above that of the likeliest wrong one; and whether the
+        climb was right.
     """
-    by, climb = ["cell", "data"], fits["method"] == truth
+    by = ["cell", "data"]
+    ran = (fits["method"] == truth).groupby([fits[key] for key in by]).transform("any")
+    fits = fits[ran]
+    climb = fits["method"] == truth
     right, density = fits["success"], fits["log_density"].fillna(-np.inf)
     keys = [fits[key] for key in by]
     best_right = density.where(right, -np.inf).groupby(keys, sort=False).max()

@@ -66,6 +66,7 @@ def test_verdicts_tell_a_search_from_want_of_samples():
         ("em", 3, [0, 0], [1, 1]),  # the truth's climb leaves
         ("em", 4, [1, 0], [3, 1]),  # it leaves, but a method is right, and likelier
         ("em", 5, [0, 0], [2.0, np.nan]),  # a tie does not count against the truth
+        ("em", 6, [0, 0], [2, 2]),  # no climb from the truth: no verdict
     )
     found = verdicts(table, "truth").loc[NAMES[10]]
     assert list(found["verdict"]) == ["found", "search", "samples", "samples", "found", "search"]

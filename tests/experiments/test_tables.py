@@ -129,8 +129,9 @@ def test_rows_again_come_with_the_stored_rows_of_the_same_data_sets(stored_table
     assert fresh["loss"].isna().all()  # these rows have none
     pd.testing.assert_frame_equal(fresh[["cell", *own]], stored[["cell", *own]])
     assert stored["e_reg"].tolist() == some["e_reg"].tolist()
-    with pytest.raises(ValueError, match="2 cells of experts have 'part=span': name one"):
-        rows_again(toy, "part=span")
+    part = f"part={settings['part']}"
+    with pytest.raises(ValueError, match=f"2 cells of experts have '{part}': name one"):
+        rows_again(toy, part)
     rows[0]["data"] = 77
     with pytest.raises(ValueError, match="1 of 4 rows are not in the table of experts"):
         rows_again(toy, settings)
