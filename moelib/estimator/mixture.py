@@ -29,9 +29,9 @@ class MixtureOfExperts(RegressorMixin, BaseEstimator):
         ``"spectral"`` and ``"spectral-4"`` (the experts by L4, by stochastic gradients on it, by
         the power method of order 3 and 4). They need standard normal inputs, unit experts
         orthogonal to the gates, k <= d and many samples (some 1e4 for k = 3, 1e6 for k = 10), and
-        do not depend on a start. From a start, with none of that: ``"likelihood-sgd"`` (minibatch
-        Adam, the first to try with many experts), ``"em"``, and EM with a repair where it stops:
-        ``"em-pruned"``, ``"em-split-merge"``. For comparison ``"gradient-em"``, ``"likelihood"``,
+        do not depend on a start. From a start, with none of that: ``"em"``; EM that
+        repairs its ends, ``"em-split-merge"`` and ``"em-pruned"``; and ``"likelihood-sgd"``,
+        minibatch Adam, cheap with many experts. For comparison ``"gradient-em"``, ``"likelihood"``,
         and ``"least-squares"`` and ``"least-squares-sgd"``, which see the conditional mean only.
     link : str, callable or Link
         The link :math:`g`.

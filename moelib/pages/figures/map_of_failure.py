@@ -189,7 +189,7 @@ def draw_borders(plane, methods):
     names, layout = [METHOD_NAMES[m] for m in methods], {"sharey": True, "sharex": True}
     figure, axes = panels(names, (8.8, 7), layout=layout, **words)
     for ax, method in zip(axes, methods):
-        _draw_plane(ax, plane.xs(method, level="method"), size=230)
+        _draw_plane(ax, plane.xs(method, level="method"), plane, size=230)
     return figure
 
 
@@ -213,7 +213,7 @@ def explore_plane(plane, methods):
     def draw(method):
         words = {"xlabel": "samples n", "ylabel": "experts k"}
         figure, (ax,) = panels([""], (6.6, 4.6), **words)
-        _draw_plane(ax, tables[method], size=520, intervals=True)
+        _draw_plane(ax, tables[method], plane, size=520, intervals=True)
         ax.set_title(method, loc="left", fontsize=11)
         return figure
 
@@ -231,11 +231,11 @@ def explore_plane(plane, methods):
     )
 
 
-def _draw_plane(ax, rows, size, intervals=False):
-    """Tiles over samples and experts, whose places are in order, not to scale."""
-    k, d, n = (rows.index.get_level_values(key).to_numpy() for key in "kdn")
-    ks, q = np.unique(k), rows["success"].to_numpy()
-    places = np.searchsorted(ks, k)
+def _draw_plane(ax, rows, plane, size, intervals=False):
+    """Tiles over samples and the experts of the plane, placed in order, not to scale."""
+    ks, widths = np.array(sorted(set(plane.index.droplevel(["n", "method"])))).T
+    k, n = (rows.index.get_level_values(key).to_numpy() for key in "kn")
+    places, q = np.searchsorted(ks, k), rows["success"].to_numpy()
     ax.set(xscale="log", xlim=(42, 70_000), ylim=(-0.6, len(ks) - 0.4))
     ax.scatter(n, places, s=size, c=q, marker="s", cmap="cividis", vmin=0, vmax=1)
     low, high = _interval(rows)
@@ -245,7 +245,6 @@ def _draw_plane(ax, rows, size, intervals=False):
         if intervals:
             ends = f"{100 * low[i]:.0f}–{100 * high[i]:.0f}"
             ax.text(n[i], places[i] - 0.19, ends, size=5.5, **ink)
-    widths = np.array([d[k == value][0] for value in ks])
     for ratio, dashes in BORDERS.items():
         ax.plot(ratio * ks * widths, np.arange(len(ks)), color="0.5", ls=dashes, lw=1.2, zorder=0)
     set_ticks(ax, x=[100, 1000, 10_000], y=dict(enumerate(map(str, ks))), form=".0f")

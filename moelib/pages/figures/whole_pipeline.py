@@ -15,18 +15,20 @@ STAGES = {RAW: "two losses", "two-loss": "refined", "em": "EM", ADAM: "Adam"}
 PARTS = ("expert", "gate", "noise")
 CLIMBS = {ADAM: "minibatch Adam", "em": "EM", "em-pruned": "EM, pruned"}  # many experts
 TWO = ("two losses, refined", "two-loss")
+SPLIT, MINIBATCH = ("EM, split and merged", "em-split-merge"), ("minibatch Adam", ADAM)
 CHOICES = {  # what to run first and its method, the same of the rival, and the raw experts
     "few experts (k = 3, n = 2000)": ("EM", "em", *TWO, RAW),
-    "few samples (k = 3, n = 150)": ("EM, twice the experts, pruned", "em-pruned", *TWO, RAW),
-    "few samples (k = 6, n = 500)": ("EM, split and merged", "em-split-merge", "EM", "em", RAW),
-    "k = 10, n = 4000": ("minibatch Adam", ADAM, "EM", "em", RAW),
-    "k = 16, n = 20,000": ("minibatch Adam", ADAM, "EM", "em", RAW),
+    "few samples (k = 3, n = 150)": ("EM, twice the experts, pruned", "em-pruned", "EM", "em", RAW),
+    "few samples (k = 6, n = 500)": (*SPLIT, "EM, twice the experts, pruned", "em-pruned", RAW),
+    "k = 8, n = 2000": (*SPLIT, *MINIBATCH, RAW),
+    "k = 10, n = 4000": (*MINIBATCH, *SPLIT, RAW),
+    "k = 16, n = 20,000": (*MINIBATCH, "full-batch Adam", "likelihood, adam", RAW),
     "correlated inputs (k = 3, ρ = 0.3)": ("EM", "em", *TWO, RAW),
     "ReLU (k = 3, n = 2000)": ("EM", "em", *TWO, RAW),
     "squared error only (k = 3, n = 2000)": (
         *("EM instead", "em", "least squares, minibatch Adam", "least-squares-sgd", RAW),
     ),
-    "noise known (k = 6, n = 1000)": (
+    "small noise known (k = 6, n = 1000)": (
         *("EM, noise learned all the same", "em", "EM, noise frozen", "em, frozen noise", RAW),
     ),
     "k = 16, a stream of 4·10⁶": (
