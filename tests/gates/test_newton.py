@@ -59,17 +59,19 @@ def test_curvature_of_every_third_sample_is_that_of_a_smaller_sample():
 
 
 @pytest.mark.parametrize("learn_noise", [True, False])
-@pytest.mark.parametrize("seed", [0, 1, 2, 4])
-def test_no_step_climbs_from_anywhere(learn_noise, seed):
-    """Long gates and a small noise, where the loss is far from convex."""
-    frozen, W, _ = instance(n=200, seed=seed, noise=1.5)
-    at, options = place(frozen, 5 * W, 0.01), dict(learn_noise=learn_noise, floor=1e-6)
-    assert np.linalg.eigvalsh(hessian(frozen, at))[0] < 0
-    for _ in range(10):
-        new = step_together(frozen, at, **options)
-        assert new.loss <= at.loss + 1e-12
-        assert learn_noise or new.variance == 0.01
-        at = new
+def test_no_step_climbs_from_anywhere(learn_noise):
+    """Long gates and a small noise, where the loss is seldom convex."""
+    hard = 0
+    for seed in range(8):
+        frozen, W, _ = instance(n=200, seed=seed, noise=1.5)
+        at, options = place(frozen, 5 * W, 0.01), dict(learn_noise=learn_noise, floor=1e-6)
+        hard += np.linalg.eigvalsh(hessian(frozen, at))[0] < 0
+        for _ in range(10):
+            new = step_together(frozen, at, **options)
+            assert new.loss <= at.loss + 1e-12
+            assert learn_noise or new.variance == 0.01
+            at = new
+    assert hard >= 5
 
 
 @pytest.mark.parametrize("weighted", [False, True])
