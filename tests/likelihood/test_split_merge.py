@@ -10,7 +10,7 @@ from moelib import (
     standard_model,
 )
 from moelib.likelihood import expectation_maximization, split_merge_em
-from moelib.likelihood.split_merge import concentrated_fit, reseeded
+from moelib.likelihood.split_merge import _first_gain, concentrated_fit, reseeded
 from moelib.validation import ConvergenceWarning, as_sample
 
 FREE = FreeParameters()
@@ -119,3 +119,14 @@ def test_unfinished_repairs_warn():
     _, X, y, start = stuck(0, k=3, n=300)
     with pytest.warns(ConvergenceWarning, match="^EM did not converge in 2 "):
         split_merge_em(X, y, start, max_iter=2, max_repairs=0)
+
+
+def test_a_repair_that_only_comes_back_is_not_kept():
+    """At the right maximum every repair ends there again, or lower: none of them is a gain."""
+    model = standard_model(d=6, n_experts=3)
+    X, y = model.sample(600, np.random.default_rng(0))
+    sample, top = as_sample(X, y), expectation_maximization(X, y, model)
+    assert _first_gain(sample, top, FREE) is None
+    pair = GatedModel(model.experts[[0, 0, 1]], model.gates, 0.5)
+    stuck_at = expectation_maximization(X, y, pair, max_iter=3, tol=np.inf)
+    assert _first_gain(sample, stuck_at, FREE).objective > stuck_at.objective
