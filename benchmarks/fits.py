@@ -19,12 +19,13 @@ from moelib import (
 )
 
 SEED = 0
+THEORY = dict(method="two-loss", fit_intercept=False, n_init=1, random_state=SEED)
 
 
 def two_loss_fit():
     """n = 8000, d = 10, k = 3: both losses, refinement, standard errors."""
     X, y = standard_model().sample(8000, np.random.default_rng(SEED))
-    return lambda: MixtureOfExperts(n_experts=3, random_state=SEED).fit(X, y)
+    return lambda: MixtureOfExperts(n_experts=3, **THEORY).fit(X, y)
 
 
 def one_em_start():
@@ -63,7 +64,7 @@ def large_gates():
 def large_fit():
     """n = 1e6, d = 20, k = 10: both losses, checks and all, without a refinement."""
     X, y = standard_model(d=20, n_experts=10).sample(10**6, np.random.default_rng(SEED))
-    return lambda: MixtureOfExperts(10, refine=False, random_state=SEED).fit(X, y)
+    return lambda: MixtureOfExperts(10, refine=False, **THEORY).fit(X, y)
 
 
 # task, times to run it, seconds it may take on two cores

@@ -8,7 +8,7 @@ losses, metrics, ...) is what all parts use; ``experts`` and ``gates`` have one 
 
 from moelib._face import face
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __getattr__, __dir__, __all__ = face(
     __name__,
@@ -36,11 +36,19 @@ __getattr__, __dir__, __all__ = face(
         "likelihood.minibatch": "least_squares_sgd joint_likelihood_sgd",
         "likelihood.pruning": "pruned_em",
         "likelihood.split_merge": "split_merge_em",
-        "likelihood.maximum": "maximum_likelihood standard_errors scoring_step",
+        "likelihood.maximum": "maximum_likelihood scoring_step",
+        "likelihood.errors": "standard_errors",
         "bounds.information": "fisher_information cramer_rao_bound",
         "bounds.required": "required_samples",
         "estimator.mixture": "MixtureOfExperts",
         "estimator.selection": "choose_n_experts",
+        "estimator.ordering": "align_experts",
+        "displays.experts": "ExpertsDisplay",
+        "displays.responsibilities": "ResponsibilitiesDisplay",
+        "displays.dependence": "GateDependenceDisplay",
+        "displays.residuals": "ResidualsDisplay",
+        "displays.calibration": "CalibrationDisplay",
+        "displays.selection": "SelectionDisplay",
         "pages.sliders": "explore",
     },
 )

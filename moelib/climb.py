@@ -7,10 +7,12 @@ larger-is-better throughout, per sample, so that histories of different methods 
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import eigh
 
 from moelib.model import GatedModel
 from moelib.validation import ConvergenceWarning, warn
 
+SINGULAR = 1e-12  # eigenvalue of a matrix with unit diagonal; below, a direction is left out
 NOISE_FLOOR = 1e-6  # of the labels' standard deviation: keeps the likelihood bounded
 
 
@@ -83,3 +85,34 @@ def noise_floor(sample):
     """The least noise that a climb may reach, in units of the labels of a ``Sample``."""
     variance = sample.mean((sample.y - sample.mean(sample.y)) ** 2)
     return NOISE_FLOOR * max(float(np.sqrt(variance)), np.finfo(float).tiny)
+
+
+def solve_scaled(J, score, *, strict=False):
+    """Solve J direction = score for a matrix that is not negative; of least norm if singular.
+
+    The matrix is scaled to a unit diagonal before any eigenvalue is cut off.
+
+    Parameters
+    ----------
+    J : (q, q) array
+        Symmetric; an information or a covariance.
+    score : (q,) array
+        The right side.
+    strict : bool
+        Whether to return ``None`` where the matrix has a negative eigenvalue after all.
+
+    Returns
+    -------
+    (q,) array or None
+
+    Examples
+    --------
+    >>> solve_scaled(np.array([[2e16, 0.0], [0.0, 0.0]]), np.array([2e16, 0.0]))
+    array([1., 0.])
+    """
+    size = np.sqrt(np.where(np.diag(J) > 0, np.diag(J), 1.0))
+    values, vectors = eigh(J / np.outer(size, size))
+    if strict and values.min(initial=0.0) < -SINGULAR:
+        return None
+    kept = values > SINGULAR
+    return vectors[:, kept] @ (vectors[:, kept].T @ (score / size) / values[kept]) / size

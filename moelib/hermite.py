@@ -60,6 +60,7 @@ def score2(x, u):
     ----------
     Stein (1981).   Taught in: :ref:`ch-hermite`.
     """
+    x, u = _floats(x, u)
     return (x @ u) ** 2 - u @ u
 
 
@@ -92,6 +93,7 @@ def score3(x, u, v):
     Janzamin, Sedghi & Anandkumar (2014).
     Taught in: :ref:`ch-hermite`.
     """
+    x, u, v = _floats(x, u, v)
     a, b = x @ u, x @ v
     return a**2 * b - (u @ u) * b - 2 * a * (u @ v)
 
@@ -126,6 +128,7 @@ def score4(x, u, v):
     Janzamin, Sedghi & Anandkumar (2014).
     Taught in: :ref:`ch-hermite`.
     """
+    x, u, v = _floats(x, u, v)
     a, b, c = x @ u, x @ v, u @ v
     U, V = u @ u, v @ v
     return a**2 * b**2 - U * b**2 - V * a**2 - 4 * a * b * c + U * V + 2 * c**2
@@ -164,6 +167,7 @@ def score_norm(x, order):
     """
     if order not in (2, 4):
         raise ValueError(f"order must be 2 or 4, got {order!r}")
+    (x,) = _floats(x)
     d, r = x.shape[1], np.linalg.norm(x, axis=1)
     if order == 2:
         square = r**4 - 2 * r**2 + d
@@ -201,6 +205,7 @@ def score_tensor(x, order):
     ----------
     Taught in: :ref:`ch-hermite`.
     """
+    (x,) = _floats(x)
     n, d = x.shape
     powers = np.stack([hermite(r, x) for r in range(order + 1)])
     tensor = np.empty((d,) * order + (n,))
@@ -208,3 +213,8 @@ def score_tensor(x, order):
         counts = np.bincount(indices, minlength=d)
         tensor[indices] = np.prod(powers[counts, :, np.arange(d)], axis=0)
     return np.moveaxis(tensor, -1, 0)
+
+
+def _floats(*values):
+    """Each value as a float64 array."""
+    return [np.asarray(value, dtype=float) for value in values]

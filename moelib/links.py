@@ -26,6 +26,8 @@ class Link:
         The elementwise derivative of ``value``, from array to array.
     torch_value : callable, optional
         Maps a tensor to a tensor; needed only by the losses that torch differentiates.
+    second_derivative : callable, optional
+        The elementwise second derivative; see :meth:`curvature`.
 
     Notes
     -----
@@ -43,6 +45,17 @@ class Link:
     value: Callable
     derivative: Callable
     torch_value: Callable | None = None
+    second_derivative: Callable | None = None
+
+    def curvature(self, t):
+        """The second derivative, by central differences if none was given."""
+        second = self.second_derivative or partial(_central_difference, self.derivative)
+        return second(t)
+
+    @property
+    def is_homogeneous(self):
+        """Whether g(c t) = c g(t) for positive c: then labels have no natural unit."""
+        return self.name in ("identity", "relu", "leaky_relu")
 
 
 LEAK = 0.2  # slope of the leaky ReLU on negative inputs
@@ -92,14 +105,22 @@ def _tanh_torch(t):
     return t.tanh()
 
 
+def _sigmoid_curvature(t):
+    return _sigmoid_slope(t) * (1.0 - 2.0 * expit(t))
+
+
+def _tanh_curvature(t):
+    return -2.0 * np.tanh(t) * _tanh_slope(t)
+
+
 LINKS = {
     link.name: link
     for link in [
-        Link("identity", _identity, np.ones_like, _identity),
-        Link("relu", _relu, _relu_slope, _relu_torch),
-        Link("leaky_relu", _leaky_relu, _leaky_relu_slope, _leaky_relu_torch),
-        Link("sigmoid", expit, _sigmoid_slope, _sigmoid_torch),
-        Link("tanh", np.tanh, _tanh_slope, _tanh_torch),
+        Link("identity", _identity, np.ones_like, _identity, np.zeros_like),
+        Link("relu", _relu, _relu_slope, _relu_torch, np.zeros_like),
+        Link("leaky_relu", _leaky_relu, _leaky_relu_slope, _leaky_relu_torch, np.zeros_like),
+        Link("sigmoid", expit, _sigmoid_slope, _sigmoid_torch, _sigmoid_curvature),
+        Link("tanh", np.tanh, _tanh_slope, _tanh_torch, _tanh_curvature),
     ]
 }
 

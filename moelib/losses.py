@@ -2,14 +2,19 @@ r"""The book's losses as functions that torch can differentiate.
 
 ``l4_loss`` recovers the experts, ``gate_loss`` the gates once the experts are known;
 ``least_squares_loss`` and ``log_loss`` are the standard losses that they are compared with.
-Each takes tensors or arrays and returns a scalar float64 tensor.
+Each takes tensors, through which gradients flow, or anything that makes an array, and returns a
+scalar float64 tensor.
 """
 
 import math
 
-import torch
+import numpy as np
 
+from moelib._extras import load
 from moelib.links import as_link
+from moelib.validation import as_labels, as_matrix, as_noise
+
+torch = load("torch", "moelib.losses")
 
 
 def l4_loss(A, X, y, transforms, *, mu=0.5, lam=1.0, delta=0.0, centred=True):
@@ -44,6 +49,11 @@ def l4_loss(A, X, y, transforms, *, mu=0.5, lam=1.0, delta=0.0, centred=True):
     scalar tensor
         O(n d k + n k^2).
 
+    Raises
+    ------
+    ValueError
+        When shapes do not fit together, or an array is not finite.
+
     Notes
     -----
     From finitely many samples this loss is unbounded below on all of R^{k x d}, and even in the
@@ -67,7 +77,13 @@ def l4_loss(A, X, y, transforms, *, mu=0.5, lam=1.0, delta=0.0, centred=True):
     >>> bool(right < wrong)
     True
     """
-    A, X, y = _tensors(A, X, y)
+    A, (X, y) = _as_tensor(A, "A", 2), _data(X, y)
+    _refuse_other_columns(X, A=A)
+    return l4_of_tensors(A, X, y, transforms, mu=mu, lam=lam, delta=delta, centred=centred)
+
+
+def l4_of_tensors(A, X, y, transforms, *, mu=0.5, lam=1.0, delta=0.0, centred=True):
+    """What :func:`l4_loss` does, for float64 tensors that fit together."""
     q2, q4 = transforms.q2(y), transforms.q4(y)
     if centred:
         q2, q4 = q2 - q2.mean(), q4 - q4.mean()
@@ -127,7 +143,7 @@ def least_squares_loss(A, W, X, y, *, link="identity"):
     True
     """
     link = _torch_link(link)
-    A, W, X, y = _tensors(A, W, X, y)
+    A, W, X, y = _mixture(A, W, X, y)
     p = torch.softmax(_scores(W, X), dim=1)
     return ((y - (p * link.torch_value(X @ A.T)).sum(dim=1)) ** 2).mean()
 
@@ -141,8 +157,8 @@ def log_loss(A, W, noise, X, y, *, link="identity"):
         Experts.
     W : (k-1, d) tensor or array
         Gates; the last gate is zero and left out.
-    noise : float or scalar tensor
-        Standard deviation.
+    noise : float, (k,) array or tensor
+        Standard deviation, one for all experts or one for each.
     X : (n, d) tensor or array
         Inputs.
     y : (n,) tensor or array
@@ -157,7 +173,7 @@ def log_loss(A, W, noise, X, y, *, link="identity"):
     Raises
     ------
     ValueError
-        When the link has no form in torch.
+        When the link has no form in torch, or the shapes do not fit together.
 
     Examples
     --------
@@ -170,7 +186,8 @@ def log_loss(A, W, noise, X, y, *, link="identity"):
     True
     """
     link = _torch_link(link)
-    A, W, noise, X, y = _tensors(A, W, noise, X, y)
+    A, W, X, y = _mixture(A, W, X, y)
+    noise = _noise(noise, len(A))
     residuals = (y[:, None] - link.torch_value(X @ A.T)) / noise
     log_normal = -0.5 * residuals**2 - torch.log(noise) - 0.5 * math.log(2 * math.pi)
     return -torch.logsumexp(torch.log_softmax(_scores(W, X), dim=1) + log_normal, dim=1).mean()
@@ -187,9 +204,9 @@ def gate_loss(W, X, y, experts, noise, *, link="identity"):
         Inputs.
     y : (n,) tensor or array
         Labels.
-    experts : (k, d) array
+    experts : (k, d) tensor or array
         Held fixed: no gradient flows into them.
-    noise : float
+    noise : float, (k,) array or tensor
         Held fixed as well.
     link : str or Link
         The link :math:`g`, as in :func:`log_loss`.
@@ -198,8 +215,8 @@ def gate_loss(W, X, y, experts, noise, *, link="identity"):
     -------
     scalar tensor
     """
-    experts, noise = _tensors(experts, noise)
-    return log_loss(experts.detach(), W, noise.detach(), X, y, link=link)
+    experts = _as_tensor(experts, "experts", 2).detach()
+    return log_loss(experts, W, _noise(noise, len(experts)).detach(), X, y, link=link)
 
 
 def _scores(W, X):
@@ -215,8 +232,49 @@ def _torch_link(link):
     return link
 
 
-def _tensors(*values):
-    return [
-        value.double() if torch.is_tensor(value) else torch.tensor(value, dtype=torch.float64)
-        for value in values
-    ]
+def _mixture(A, W, X, y):
+    """Experts, gates, inputs and labels as tensors, once their shapes fit together."""
+    A, W, (X, y) = _as_tensor(A, "A", 2), _as_tensor(W, "W", 2), _data(X, y)
+    _refuse_other_columns(X, A=A, W=W)
+    if len(W) != len(A) - 1:
+        raise ValueError(f"W must have one row fewer than A ({len(A) - 1}), got {len(W)}")
+    return A, W, X, y
+
+
+def _data(X, y):
+    """Inputs and labels as tensors: one label for each row."""
+    X, y = _as_tensor(X, "X", 2), _as_tensor(y, "y", 1)
+    if not len(X):
+        raise ValueError("X must have at least one row, got none")
+    if len(y) != len(X):
+        raise ValueError(f"y must have length {len(X)}, got {len(y)}")
+    return X, y
+
+
+def _noise(value, k):
+    """The noise as a tensor: a number, or one for each of k experts."""
+    if not torch.is_tensor(value):
+        return torch.tensor(np.array(as_noise(value, k)))
+    if value.ndim and tuple(value.shape) not in ((1,), (k,)):
+        raise ValueError(f"noise must be a number or have shape ({k},), got {tuple(value.shape)}")
+    return value.double()
+
+
+def _as_tensor(value, name, n_axes):
+    """A tensor as it is, in float64; anything else as an array that is checked at this door."""
+    if not torch.is_tensor(value):
+        array = as_matrix(value, name) if n_axes == 2 else as_labels(value, None)
+        return torch.tensor(np.array(array))
+    if n_axes == 1 and value.ndim == 2 and value.shape[1] == 1:
+        value = value[:, 0]
+    if value.ndim != n_axes:
+        raise ValueError(f"{name} must be a {n_axes}-d tensor, got shape {tuple(value.shape)}")
+    return value.double()
+
+
+def _refuse_other_columns(X, **rows):
+    for name, value in rows.items():
+        if value.shape[1] != X.shape[1]:
+            raise ValueError(
+                f"{name} must have {X.shape[1]} columns like X, got shape {tuple(value.shape)}"
+            )

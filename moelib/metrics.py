@@ -3,7 +3,7 @@ r"""How far an estimate is from the truth, up to the model's symmetries.
 Experts are known up to order, and up to sign for a fourth-order method; gates up to the same
 order and a common shift, which :math:`w_k = 0` fixes. The matching maximises the *worst* cosine
 (a bottleneck assignment), by the Hungarian algorithm on thresholded cosines: never by listing
-the :math:`k!` orders.
+the :math:`k!` orders. Directions are compared, not lengths or intercepts.
 """
 
 from dataclasses import replace
@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from moelib.validation import as_matrix
+from moelib.validation import AssumptionWarning, as_matrix, warn
 
 
 def match_experts(A, A_true):
@@ -37,18 +37,22 @@ def match_experts(A, A_true):
     Notes
     -----
     Among the matchings with the best worst cosine, the one with the largest sum is returned.
-    O(k^3 log k). Taught in: :ref:`ch-gated-model`.
-
-    References
-    ----------
-    Kuhn (1955).
+    O(k^3 log k), by the assignments of Kuhn (1955). With one feature every matching is perfect,
+    and all that matches here warns. Taught in: :ref:`ch-gated-model`.
 
     Examples
     --------
     >>> match_experts([[0, -2.0], [1, 0]], np.eye(2))
     (array([1, 0]), array([ 1., -1.]))
     """
-    cosines = _cosines(A, A_true, "A").T
+    return _matching(_cosines(A, A_true, "A"))
+
+
+def _matching(cosines):
+    """What :func:`match_experts` returns, from cosines with a row for each estimate."""
+    if not len(cosines):
+        raise ValueError("A must have at least one row, got none")
+    cosines = cosines.T
     size = np.abs(cosines)
     thresholds = np.unique(size)
     low, high = 0, len(thresholds) - 1
@@ -57,10 +61,8 @@ def match_experts(A, A_true):
         allowed = size >= thresholds[middle]
         rows, columns = linear_sum_assignment(allowed, maximize=True)
         low, high = (middle, high) if allowed[rows, columns].all() else (low, middle - 1)
-    k = len(size)
-    rows, columns = linear_sum_assignment(
-        np.where(size >= thresholds[low], size, -float(k)), maximize=True
-    )
+    worth = np.where(size >= thresholds[low], size, -float(len(size)))
+    rows, columns = linear_sum_assignment(worth, maximize=True)
     return columns, np.where(cosines[rows, columns] < 0, -1.0, 1.0)
 
 
@@ -75,16 +77,16 @@ def regressor_error(A, A_true):
     Returns
     -------
     float in [0, 1]
-        0 when every expert points exactly right, up to order and sign.
+        0 when every expert points exactly right, up to order and sign. Lengths do not count, and
+        neither do intercepts: models that differ in nothing else have an error of 0.
 
     Examples
     --------
     >>> regressor_error(np.eye(3)[[2, 0, 1]], -np.eye(3))
     0.0
     """
-    permutation, _ = match_experts(A, A_true)
-    cosines = np.abs(_cosines(A, A_true, "A"))
-    return float(max(0.0, 1 - cosines[permutation, np.arange(len(permutation))].min()))
+    permutation, _ = _matching(cosines := _cosines(A, A_true, "A"))
+    return float(max(0.0, 1 - np.abs(cosines)[permutation, range(len(cosines))].min()))
 
 
 def gate_error(W, W_true, permutation=None):
@@ -112,7 +114,7 @@ def gate_error(W, W_true, permutation=None):
     """
     W = as_matrix(W, "W")
     rebased = W if permutation is None else reorder_gates(W, permutation)
-    return float(max(0.0, 1 - np.diag(_cosines(rebased, W_true, "W")).min()))
+    return float(max(0.0, 1 - np.diag(_cosines(rebased, W_true, "W")).min(initial=1.0)))
 
 
 def reorder_gates(W, permutation):
@@ -125,27 +127,23 @@ def reorder_gates(W, permutation):
     W : (k-1, d) array
         Gates; the last one, zero, is left out. A vector (k-1,) of intercepts will do.
     permutation : (k,) int array
-        Which expert comes at each place, as from :func:`match_experts`.
+        Which expert comes at each place, as from :func:`match_experts`; ``ValueError`` if it is
+        no order of k experts.
 
     Returns
     -------
     (k-1, d) array
-
-    Raises
-    ------
-    ValueError
-        When ``permutation`` does not reorder k experts.
 
     Examples
     --------
     >>> reorder_gates(np.array([[2.0, 1.0]]), [1, 0])
     array([[-2., -1.]])
     """
-    order = np.asarray(permutation)
+    order, W = np.asarray(permutation), np.asarray(W, dtype=float)
     k = len(W) + 1
     if sorted(order.tolist()) != list(range(k)):
         raise ValueError(f"permutation must reorder 0..{k - 1}, got {order}")
-    padded = np.concatenate([W, np.zeros_like(W[:1])])[order]
+    padded = np.concatenate([W, np.zeros((1, *W.shape[1:]))])[order]
     return (padded - padded[-1])[:-1]
 
 
@@ -170,11 +168,13 @@ def relabelled(model, order):
     >>> relabelled(standard_model(d=3, n_experts=2), [1, 0]).gates
     array([[ 0.,  0., -1.]])
     """
+    order = np.asarray(order)
     return replace(
         model,
-        experts=model.experts[order],
-        expert_intercepts=model.expert_intercepts[order],
         gates=reorder_gates(model.gates, order),
+        experts=model.experts[order],
+        noise=model.noise[order] if np.ndim(model.noise) else model.noise,
+        expert_intercepts=model.expert_intercepts[order],
         gate_intercepts=reorder_gates(model.gate_intercepts, order),
     )
 
@@ -184,19 +184,15 @@ def matched(A, W, truth):
 
     Parameters
     ----------
-    A : (k, d) array
-        Estimated experts.
-    W : (k-1, d) array
-        Estimated gates.
+    A, W : (k, d) array and (k-1, d) array
+        Estimated experts and gates.
     truth : GatedModel
         The true model.
 
     Returns
     -------
-    experts : (k, d) array
-        The experts, reordered and turned.
-    gates : (k-1, d) array
-        The gates, reordered and based on the same last one.
+    experts, gates : (k, d) array and (k-1, d) array
+        Reordered; the experts turned, the gates based on the same last one.
 
     Examples
     --------
@@ -207,7 +203,7 @@ def matched(A, W, truth):
     (True, True)
     """
     order, signs = match_experts(A, truth.experts)
-    return signs[:, None] * np.asarray(A)[order], reorder_gates(np.asarray(W), order)
+    return signs[:, None] * as_matrix(A, "A")[order], reorder_gates(as_matrix(W, "W"), order)
 
 
 def expert_angles(A, A_true):
@@ -228,9 +224,8 @@ def expert_angles(A, A_true):
     >>> expert_angles([[0.0, 2.0], [1.0, 1.0]], np.eye(2)).round(4)
     array([0.7854, 0.    ])
     """
-    order, _ = match_experts(A, A_true)
-    cosines = np.abs(_cosines(A, A_true, "A"))[order, np.arange(len(order))]
-    return np.arccos(np.clip(cosines, 0, 1))
+    order, _ = _matching(cosines := _cosines(A, A_true, "A"))
+    return np.arccos(np.clip(np.abs(cosines)[order, range(len(order))], 0, 1))
 
 
 def unit_rows(V):
@@ -243,8 +238,6 @@ def unit_rows(V):
 def standard_errors_off(samples, expected):
     """How far the mean of samples is from what it should be, in standard errors of the mean.
 
-    The spread has the divisor n: stricter than n - 1.
-
     Parameters
     ----------
     samples : (n, ...) array
@@ -255,14 +248,14 @@ def standard_errors_off(samples, expected):
     Returns
     -------
     float or array
-        Absolute, of the shape of one draw.
+        Absolute, of the shape of one draw. The spread has the divisor n: stricter than n - 1.
 
     Examples
     --------
     >>> float(standard_errors_off(np.array([0.0, 2.0, 1.0, 1.0]), expected=1.0))
     0.0
     """
-    samples = np.asarray(samples)
+    samples, expected = np.asarray(samples, dtype=float), np.asarray(expected, dtype=float)
     error = samples.std(axis=0) / np.sqrt(len(samples))
     return np.abs(samples.mean(axis=0) - expected) / error
 
@@ -286,6 +279,7 @@ def bias_share(errors):
     >>> float(bias_share(np.array([[2.0], [4.0]])))  # bias 3, variance 2: (9 - 1) / 10
     0.8
     """
+    errors = np.asarray(errors, dtype=float)
     mean, variance = errors.mean(axis=0), errors.var(axis=0, ddof=1)
     bias_squared = np.sum(mean**2 - variance / len(errors), axis=-1)
     return np.maximum(bias_squared / np.mean(np.sum(errors**2, axis=-1), axis=0), 0)
@@ -296,4 +290,10 @@ def _cosines(A, A_true, name):
     A = as_matrix(A, name, n_columns=A_true.shape[1])
     if len(A) != len(A_true):
         raise ValueError(f"{name} must have {len(A_true)} rows like {name}_true, got {len(A)}")
+    if A.shape[1] == 1:
+        warn(
+            "with one feature every direction is the same up to its sign, so any matching is "
+            "perfect and says nothing: match by answers with moelib.align_experts instead",
+            AssumptionWarning,
+        )
     return unit_rows(A) @ unit_rows(A_true).T

@@ -3,11 +3,12 @@ r"""The gated model: a mixture of experts with a softmax gate and Gaussian noise
 .. math::
 
     P(y \mid x) &= \sum_{i=1}^k p_i(x)\,
-            N\bigl(y;\, g(\langle a_i, x\rangle + b_i),\, \sigma^2\bigr), \\
+            N\bigl(y;\, g(\langle a_i, x\rangle + b_i),\, \sigma_i^2\bigr), \\
     p(x) &= \mathrm{softmax}(\langle w_1, x\rangle + c_1, \dots,
             \langle w_{k-1}, x\rangle + c_{k-1}, 0).
 
-The theory of the book has no intercepts (:math:`b = c = 0`, the default); real data need them.
+The theory of the book has no intercepts (:math:`b = c = 0`, the default) and one noise
+:math:`\sigma_i = \sigma` for all experts; real data need the first and often a noise for each.
 """
 
 from dataclasses import dataclass, field
@@ -16,7 +17,14 @@ import numpy as np
 from scipy.special import log_softmax, logsumexp
 
 from moelib.links import Link, as_link
-from moelib.validation import as_generator, as_matrix, as_positive, as_vector
+from moelib.validation import (
+    as_count,
+    as_generator,
+    as_labels,
+    as_matrix,
+    as_noise,
+    as_vector,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,9 +36,9 @@ class GatedModel:
     experts : (k, d) array
         Rows :math:`a_i`.
     gates : (k-1, d) array
-        Rows :math:`w_i`; the last gate is zero.
-    noise : float
-        Standard deviation :math:`\sigma > 0`, in units of y.
+        Rows :math:`w_i`; the last gate is zero. One expert has none: (0, d).
+    noise : float or (k,) array
+        Standard deviation :math:`\sigma > 0`, in units of y: one for all experts, or one for each.
     link : str, callable or Link
         The link :math:`g`.
     expert_intercepts : (k,) array, optional
@@ -41,7 +49,7 @@ class GatedModel:
     Raises
     ------
     ValueError
-        When shapes do not fit together, an entry is not finite, ``k < 2``, or ``noise <= 0``.
+        When shapes do not fit together, an entry is not finite, or ``noise <= 0``.
 
     Examples
     --------
@@ -57,7 +65,7 @@ class GatedModel:
 
     experts: np.ndarray
     gates: np.ndarray
-    noise: float
+    noise: float | np.ndarray
     link: Link = field(default="identity")  # type: ignore[assignment]
     expert_intercepts: np.ndarray = None  # type: ignore[assignment]
     gate_intercepts: np.ndarray = None  # type: ignore[assignment]
@@ -65,9 +73,10 @@ class GatedModel:
     def __post_init__(self):
         experts = as_matrix(self.experts, "experts")
         k, d = experts.shape
-        if k < 2:
-            raise ValueError(f"experts must have at least 2 rows, got shape {experts.shape}")
-        gates = as_matrix(self.gates, "gates", n_columns=d)
+        if k < 1:
+            raise ValueError(f"experts must have at least one row, got shape {experts.shape}")
+        gates = self.gates if np.size(self.gates) else np.zeros((0, d))
+        gates = as_matrix(gates, "gates", n_columns=d)
         if len(gates) != k - 1:
             raise ValueError(
                 f"gates must have one row fewer than experts ({k - 1}), got shape {gates.shape}"
@@ -77,7 +86,7 @@ class GatedModel:
         values = {
             "experts": experts,
             "gates": gates,
-            "noise": as_positive(self.noise, "noise"),
+            "noise": as_noise(self.noise, k),
             "link": as_link(self.link),
             "expert_intercepts": as_vector(b, "expert_intercepts", k),
             "gate_intercepts": as_vector(c, "gate_intercepts", k - 1),
@@ -97,6 +106,11 @@ class GatedModel:
     def n_features(self):
         """Number of inputs d."""
         return self.experts.shape[1]
+
+    @property
+    def noises(self):
+        """Standard deviation of each expert, (k,), also where it is one for all."""
+        return np.broadcast_to(self.noise, self.n_experts)
 
     def sample(self, n, rng, *, return_expert=False):
         """Draw ``n`` pairs with standard normal inputs.
@@ -120,16 +134,17 @@ class GatedModel:
             Which expert answered each sample, if asked for.
         """
         rng = as_generator(rng)
-        X = rng.standard_normal((n, self.n_features))
+        X = rng.standard_normal((as_count(n, "n"), self.n_features))
         y, z = self.sample_labels(X, rng)
         return (X, y, z) if return_expert else (X, y)
 
     def sample_labels(self, X, rng):
         """Draw a label for each row of X (n, d); return y (n,) and the expert z (n,) behind it."""
-        cumulative = np.cumsum(self.gate_probabilities(X), axis=1)[:, :-1]
+        X, rng = self._inputs(X), as_generator(rng)
+        cumulative = np.cumsum(np.exp(self._log_gate_probabilities(X)), axis=1)[:, :-1]
         z = (rng.random((len(X), 1)) > cumulative).sum(axis=1)
         answers = np.take_along_axis(self._expert_means(X), z[:, None], axis=1)[:, 0]
-        return answers + self.noise * rng.standard_normal(len(X)), z
+        return answers + self.noises[z] * rng.standard_normal(len(X)), z
 
     def shares(self, n=50_000):
         r"""Share of the samples that each expert answers, :math:`\pi_i = E[p_i(x)]`: (k,).
@@ -156,9 +171,9 @@ class GatedModel:
         return self._mean(self._inputs(X))
 
     def log_joint(self, X, y):
-        """Log p_i(x) + log N(y; expert i, noise^2): (n, d), (n,) -> (n, k)."""
+        """Log p_i(x) + log N(y; expert i, its noise^2): (n, d), (n,) -> (n, k)."""
         X = self._inputs(X)
-        return self._log_joint(X, as_vector(y, "y", len(X)))
+        return self._log_joint(X, as_labels(y, len(X)))
 
     def log_density(self, X, y):
         """Log-density of y given x: (n, d), (n,) -> (n,)."""
@@ -224,6 +239,7 @@ def standard_model(d=10, n_experts=3, noise=0.05, *, gate_norm=1.0, link="identi
     >>> standard_model(d=3, n_experts=2).gates
     array([[0., 0., 1.]])
     """
+    d, n_experts = as_count(d, "d"), as_count(n_experts, "n_experts")
     if d < 2 * n_experts - 1:
         raise ValueError(
             f"d must be at least 2 * n_experts - 1 = {2 * n_experts - 1} so that "
@@ -257,7 +273,7 @@ def random_model(d, n_experts, rng, *, noise=0.05, gate_norm=1.0, link="identity
     >>> np.allclose(model.gates @ model.experts.T, 0)
     True
     """
-    rng = as_generator(rng)
+    rng, d, n_experts = as_generator(rng), as_count(d, "d"), as_count(n_experts, "n_experts")
     if orthogonal and d <= n_experts:
         raise ValueError(f"d must exceed n_experts = {n_experts} for orthogonal gates, got {d}")
     experts = _unit_rows(rng.standard_normal((n_experts, d)))

@@ -57,7 +57,7 @@ def label_power(power, answers, noise):
     >>> label_power(2, np.array([3.0]), noise=0.5)
     array([9.25])
     """
-    normal_moments = [1.0, 0.0]
+    answers, normal_moments = np.asarray(answers, dtype=float), [1.0, 0.0]
     for j in range(2, power + 1):
         normal_moments.append((j - 1) * normal_moments[j - 2])
     return sum(
@@ -91,7 +91,7 @@ def mean_over_noise(function, answers, noise, *, power=1):
     array([0.742596])
     """
     t, weight = gaussian_rule()
-    labels = answers[:, None] + noise * t
+    labels = np.asarray(answers, dtype=float)[:, None] + noise * t
     return function(labels.ravel()).reshape(labels.shape) ** power @ weight
 
 

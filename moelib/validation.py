@@ -42,7 +42,7 @@ def as_matrix(value, name, n_columns=None):
     >>> as_matrix([[1, 2]], "experts").dtype
     dtype('float64')
     """
-    array = np.asarray(value, dtype=float)
+    array = np.asarray(value, dtype=float, order="C")
     if array.ndim != 2:
         raise ValueError(f"{name} must be a 2-d array, got shape {array.shape}")
     if n_columns is not None and array.shape[1] != n_columns:
@@ -58,12 +58,26 @@ def as_vector(value, name, length=None):
     >>> as_vector([1, 2], "y", length=2)
     array([1., 2.])
     """
-    array = np.asarray(value, dtype=float)
+    array = np.asarray(value, dtype=float, order="C")
     if array.ndim != 1:
         raise ValueError(f"{name} must be a 1-d array, got shape {array.shape}")
     if length is not None and len(array) != length:
         raise ValueError(f"{name} must have length {length}, got {len(array)}")
     return _finite(array, name)
+
+
+def as_labels(y, n):
+    """Return labels as a finite float64 vector of length n; a single column is taken as one.
+
+    Examples
+    --------
+    >>> as_labels([[1], [2]], 2)
+    array([1., 2.])
+    """
+    y = np.asarray(y)
+    if y.dtype.kind in "mM":
+        raise ValueError("y holds dates: convert them to numbers first, for instance to days")
+    return as_vector(y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y, "y", n)
 
 
 def as_positive(value, name):
@@ -92,6 +106,38 @@ def as_not_negative(value, name):
     if not isinstance(value, numbers.Real) or not np.isfinite(float(value)) or value < 0:
         raise ValueError(f"{name} must be a finite number of at least 0, got {value!r}")
     return float(value)
+
+
+def as_count(value, name, least=1):
+    """Return ``value`` as an integer of at least ``least``; raise ``ValueError`` otherwise.
+
+    Examples
+    --------
+    >>> as_count(0, "n_init")
+    Traceback (most recent call last):
+    ...
+    ValueError: n_init must be an integer of at least 1, got 0
+    """
+    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not whole or value < least:
+        raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
+    return int(value)
+
+
+def as_noise(value, k):
+    """Return a noise as a positive float, one for all, or as a vector, one for each of k experts.
+
+    Examples
+    --------
+    >>> as_noise([1, 2], 2)
+    array([1., 2.])
+    """
+    if np.ndim(value) == 0:
+        return as_positive(value[()] if isinstance(value, np.ndarray) else value, "noise")
+    noise = as_vector(value, "noise", k)
+    if np.any(noise <= 0):
+        raise ValueError(f"noise must be positive for each expert, got {noise}")
+    return noise
 
 
 def as_probability(value, name):
@@ -182,7 +228,9 @@ def as_sample(X, y, sample_weight=None, n_columns=None):
     4.0
     """
     X = as_matrix(X, "X", n_columns)
-    y = as_vector(y, "y", len(X))
+    if not len(X):
+        raise ValueError(f"X must have at least one row, got shape {X.shape}")
+    y = as_labels(y, len(X))
     weights = as_weights(sample_weight, len(y))
     return Sample(X, y, weights, float(len(y) if weights is None else np.sum(sample_weight)))
 

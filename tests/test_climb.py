@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from moelib import ConvergenceWarning, standard_model
-from moelib.climb import Climb, backtrack, noise_floor, warned
+from moelib.climb import Climb, backtrack, noise_floor, solve_scaled, warned
 from moelib.validation import as_sample
 
 
@@ -60,3 +60,39 @@ def test_the_floor_is_a_millionth_of_the_labels_deviation():
     repeated = np.repeat(y, counts)
     assert noise_floor(as_sample(X, y, counts)) == pytest.approx(1e-6 * np.std(repeated))
     assert noise_floor(as_sample(X, np.ones(50))) > 0
+
+
+# --- systems that may be singular -----------------------------------------------------------------
+
+
+def information(scales, seed=0):
+    """A positive definite matrix, its rows and columns in units that differ."""
+    rng = np.random.default_rng(seed)
+    root = rng.standard_normal((20, 4))
+    return np.outer(scales, scales) * (root.T @ root), rng.standard_normal(4) * scales
+
+
+@pytest.mark.parametrize("scales", [[1, 1, 1, 1], [1e-8, 1, 1e8, 1e3]])
+def test_regular_systems_are_solved_in_any_units(scales):
+    J, score = information(np.array(scales))
+    direction = solve_scaled(J, score)
+    unit, plain = information(np.ones(4))
+    np.testing.assert_allclose(direction * scales, np.linalg.solve(unit, plain), rtol=1e-10)
+    np.testing.assert_array_equal(solve_scaled(J, score, strict=True), direction)
+
+
+def test_singular_systems_have_the_solution_of_least_norm_for_a_unit_diagonal():
+    J, score = information(np.ones(4))
+    J, score = np.pad(J, (0, 1)), np.append(score, 0.0)  # a parameter of which nothing is known
+    found = solve_scaled(J, score)
+    np.testing.assert_allclose(found[:4], np.linalg.solve(J[:4, :4], score[:4]), rtol=1e-10)
+    assert found[4] == 0
+    twice = np.ones((2, 2))  # two that are known together
+    np.testing.assert_allclose(solve_scaled(twice, np.array([3.0, 3.0])), [1.5, 1.5])
+
+
+def test_a_negative_eigenvalue_is_left_out_or_told():
+    J = np.array([[1.0, 2.0], [2.0, 1.0]])
+    assert solve_scaled(J, np.array([1.0, 1.0]), strict=True) is None
+    np.testing.assert_allclose(solve_scaled(J, np.array([1.0, 1.0])), [1 / 3, 1 / 3])
+    assert solve_scaled(-np.eye(2), np.ones(2), strict=True) is None

@@ -38,6 +38,7 @@ from moelib import (
     maximum_likelihood,
     pruned_em,
     random_start,
+    regressor_error,
     required_samples,
     scoring_step,
     split_merge_em,
@@ -54,6 +55,8 @@ from moelib.validation import as_sample
 PACKAGE = Path(moelib.__file__).parent
 EXHAUST = PACKAGE.parent / "book" / "data" / "ethanol_exhaust.csv"
 DESIGN = dict(d=5, n_experts=2, noise=0.3)
+QUICK = dict(n_init=1, random_state=0)
+THEORY = QUICK | dict(method="two-loss", fit_intercept=False, noise="shared")
 
 
 # --- data are read once ---------------------------------------------------------------------------
@@ -173,7 +176,7 @@ def test_a_fit_reads_the_data_once(standard, read, method, refine, weighted):
     _, X, y = standard(N, **DESIGN)
     weights = np.arange(N) % 3 if weighted else None
     read.clear()
-    MixtureOfExperts(2, method, refine=refine, random_state=0).fit(X, y, weights)
+    MixtureOfExperts(2, method, refine=refine, **QUICK).fit(X, y, weights)
     assert read == {("scikit-learn", "X"): N, ("scikit-learn", "y"): N}
 
 
@@ -237,8 +240,7 @@ def fit_of(change, **settings):
 
     def build(standard, tmp_path, monkeypatch):
         _, X, y = standard(2000, **DESIGN)
-        estimator = MixtureOfExperts(**({"n_experts": 2, "random_state": 0} | settings))
-        return partial(estimator.fit, *change(X, y))
+        return partial(MixtureOfExperts(2, **(QUICK | settings)).fit, *change(X, y))
 
     return build
 
@@ -255,9 +257,40 @@ def small_labels(standard, tmp_path, monkeypatch):
 
 def stuck_selection(standard, tmp_path, monkeypatch):
     table = pd.read_csv(EXHAUST, comment="#")
-    template = MixtureOfExperts(method="em", fit_intercept=True, random_state=0)
+    template = MixtureOfExperts(noise="shared", **QUICK)
     X, y = table[["Equivalence"]].to_numpy(), table["NO"].to_numpy()
     return partial(choose_n_experts, template, X, y, n_experts=(2, 3, 4))
+
+
+def selection_of(n, noise=0.3):
+    """Of a few samples."""
+
+    def build(standard, tmp_path, monkeypatch):
+        _, X, y = standard(n, d=2, n_experts=1, noise=noise)
+        return partial(choose_n_experts, MixtureOfExperts(**QUICK), X, y, n_experts=(1, 9))
+
+    return build
+
+
+def categories(n_levels):
+    """A fit to a table with a column of so many levels."""
+
+    def build(standard, tmp_path, monkeypatch):
+        _, X, y = standard(2000, **DESIGN)
+        letters = np.array([f"level {i}" for i in range(n_levels)])[np.arange(2000) % n_levels]
+        frame = pd.DataFrame({"a": X[:, 0], "b": X[:, 1], "c": letters})
+        return partial(MixtureOfExperts(2, **QUICK).fit, frame, y)
+
+    return build
+
+
+def unequal_noises(X, y):
+    own = GatedModel(np.eye(2, 5), np.eye(1, 5, 2), [0.05, 1.0])
+    return X, own.sample_labels(X, rng())[0]
+
+
+def one_feature(standard, tmp_path, monkeypatch):
+    return partial(regressor_error, [[1.0], [2.0]], [[2.0], [1.0]])
 
 
 def l4_in_one_step(minimize):
@@ -316,23 +349,32 @@ SITUATIONS = {
     "standard errors": (repeated_column, SINGULAR),
     "bound": (singular_information, SINGULAR),
     "fit in few steps": (
-        fit_of(lambda X, y: (X, y), method="em", refine=False, max_iter=2),
-        "the fit did not converge",
+        fit_of(lambda X, y: (X, y), refine=False, max_iter=2),
+        "the fit of 2 experts did not converge in 2 iterations",
     ),
     "fit of repeated columns": (
-        fit_of(lambda X, y: (np.hstack([X, X[:, :1]]), y), method="em"),
-        SINGULAR,
+        fit_of(lambda X, y: (np.hstack([X, X[:, :1]]), y)),
+        "columns 'x1' and 'x6' determine each other",
     ),
     "fit that separates": (
-        fit_of(lambda X, y: (X, np.where(X[:, 0] > 0, 2, -1) * X[:, 1]), method="em", n_init=5),
+        fit_of(lambda X, y: (X, np.where(X[:, 0] > 0, 2, -1) * X[:, 1] + 0.1 * y), n_init=5),
         SEPARATED,
     ),
-    "fit of inputs with a mean": (fit_of(lambda X, y: (X + 1, y)), "standard normal"),
-    "fit of small labels": (fit_of(lambda X, y: (X, y / 10)), "the labels' mean square"),
-    "fit of noise": (fit_of(lambda X, y: (X, rng().standard_normal(len(X)))), SECOND),
+    "fit with one noise": (fit_of(unequal_noises, noise="shared"), "Use noise='per-expert'"),
+    "fit of one level": (categories(1), "column 'c' has one level"),
+    "fit of many levels": (categories(21), "column 'c' has 21 levels"),
+    "fit of inputs with a mean": (fit_of(lambda X, y: (X + 1, y), **THEORY), "standard normal"),
+    "fit of small labels": (fit_of(lambda X, y: (X, y / 10), **THEORY), "the labels' mean square"),
+    "fit of noise": (
+        fit_of(lambda X, y: (X, rng().standard_normal(len(X))), **THEORY),
+        SECOND,
+    ),
     "inputs with a mean": (unlike_normal, "standard normal"),
     "small labels": (small_labels, "the labels' mean square"),
-    "selection": (stuck_selection, "4 experts fitted worse than 3"),
+    "selection": (stuck_selection, "k = 4: 4 experts fitted worse than 3"),
+    "selection of too many": (selection_of(30), "k = 9: left out: 30 sample(s)"),
+    "selection without noise": (selection_of(90, noise=1e-12), "no fit is sound"),
+    "one feature": (one_feature, "with one feature"),
     "L4 by gradients": (l4_in_one_step(minimize_l4_gradient), "gradient descent on L4 stopped"),
     "L4 by L-BFGS": (l4_in_one_step(minimize_l4_lbfgs), "L-BFGS on L4 stopped"),
     "experts": (no_experts(learn_experts), SECOND),
@@ -369,12 +411,12 @@ def trees():
 
 
 def places_that_warn():
-    """The statements of the library that call ``warn``: pairs of a file and a range of lines."""
+    """The statements of the library that call ``warn`` or ``say``: a file and a range of lines."""
     return {
         (str(path), node.lineno, node.end_lineno)
         for path, tree in trees().items()
         for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "warn"
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("warn", "say")
     }
 
 
@@ -383,8 +425,10 @@ def test_no_place_that_warns_is_left_out(standard, tmp_path, monkeypatch):
     reached, plain = set(), warnings.warn
 
     def watched(message, category, stacklevel):
-        frame = sys._getframe(2)  # of what called moelib's warn
-        reached.add((frame.f_code.co_filename, frame.f_lineno))
+        frame = sys._getframe(2)  # of what called moelib's warn, and of what called that
+        while frame is not None:
+            reached.add((frame.f_code.co_filename, frame.f_lineno))
+            frame = frame.f_back
         plain(message, category, stacklevel=stacklevel + 1)
 
     monkeypatch.setattr(moelib.validation.warnings, "warn", watched)

@@ -21,7 +21,8 @@ NAMES = """
     standard_errors scoring_step fisher_information cramer_rao_bound FreeParameters
     required_samples MixtureOfExperts match_experts regressor_error gate_error explore CriticalPoint
     find_critical_points stable_occupancies joint_likelihood_sgd least_squares_sgd pruned_em
-    split_merge_em
+    split_merge_em align_experts ExpertsDisplay ResponsibilitiesDisplay GateDependenceDisplay
+    ResidualsDisplay CalibrationDisplay SelectionDisplay
 """.split()
 PACKAGES = ["moelib"] + sorted(
     f"moelib.{path.parent.name}" for path in Path(moelib.__file__).parent.glob("*/__init__.py")
@@ -30,7 +31,7 @@ HEAVY = ["torch", "sklearn", "scipy", "pandas", "matplotlib", "ipywidgets"]
 
 
 def test_the_list_has_all_of_them():
-    assert len(set(NAMES)) == len(NAMES) == 53
+    assert len(set(NAMES)) == len(NAMES) == 60
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,5 +1,7 @@
 """Matching and errors, against brute force over all orders (small k only) and by symmetry."""
 
+import warnings
+from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
@@ -8,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import ttest_1samp
 
-from moelib import GatedModel, gate_error, match_experts, random_model, regressor_error
+from moelib import (
+    AssumptionWarning,
+    GatedModel,
+    gate_error,
+    match_experts,
+    random_model,
+    regressor_error,
+)
 from moelib.metrics import (
     bias_share,
     expert_angles,
@@ -193,9 +202,64 @@ def test_relabelling_changes_no_density():
     intercepts = rng.standard_normal(4), rng.standard_normal(3)
     model = GatedModel(directions(rng, 4, 3), rng.standard_normal((3, 3)), 0.3, "tanh", *intercepts)
     X, y = model.sample(50, rng)
-    for order in ([3, 0, 2, 1], np.array([1, 2, 3, 0])):
-        moved = relabelled(model, order)
-        np.testing.assert_allclose(moved.posterior(X, y), model.posterior(X, y)[:, order])
-        np.testing.assert_allclose(moved.log_density(X, y), model.log_density(X, y))
-    with pytest.raises(ValueError, match="permutation must reorder 0..3"):
-        relabelled(model, [0, 1, 1, 2])
+    own = replace(model, noise=[0.1, 0.4, 0.2, 0.8])
+    for one in (model, own):
+        for order in ([3, 0, 2, 1], np.array([1, 2, 3, 0])):
+            moved = relabelled(one, order)
+            np.testing.assert_allclose(moved.posterior(X, y), one.posterior(X, y)[:, order])
+            np.testing.assert_allclose(moved.log_density(X, y), one.log_density(X, y))
+    np.testing.assert_array_equal(relabelled(own, [3, 0, 2, 1]).noise, [0.8, 0.1, 0.2, 0.4])
+    for order in ([0, 1, 1, 2], [0, 1, 2], [0, 1, 2, 4]):
+        with pytest.raises(ValueError, match="permutation must reorder 0..3"):
+            relabelled(model, order)
+
+
+def test_one_expert_is_its_own_match():
+    truth = GatedModel([[3.0, 4.0]], np.zeros((0, 2)), 0.5)
+    order, signs = match_experts([[-4.0, 3.0]], truth.experts)
+    assert order.tolist() == [0] and abs(signs) == 1
+    assert regressor_error([[-6.0, -8.0]], truth.experts) == pytest.approx(0, abs=1e-12)
+    np.testing.assert_allclose(expert_angles([[3.0, 0.0]], truth.experts), np.arccos(0.6))
+    assert gate_error(truth.gates, truth.gates) == gate_error(truth.gates, truth.gates, [0]) == 0
+    A, W = matched(-truth.experts, truth.gates, truth)
+    np.testing.assert_array_equal(A, truth.experts)
+    assert W.shape == reorder_gates(truth.gates, [0]).shape == (0, 2)
+    moved = relabelled(replace(truth, noise=[0.5]), [0])
+    np.testing.assert_array_equal(moved.experts, truth.experts)
+    assert moved.noises.tolist() == [0.5]
+    with pytest.raises(ValueError, match="A must have at least one row"):
+        match_experts(np.zeros((0, 2)), np.zeros((0, 2)))
+
+
+# --- directions of one feature --------------------------------------------------------------------
+
+
+def alike(d):
+    """Experts and gates that a first feature alone does not tell from the true ones."""
+    A, W = np.ones((2, d)), np.ones((1, d))
+    return A, W, GatedModel([[2.0] + [0.0] * (d - 1), [1.0] * d], 2 * W, 0.1)
+
+
+@pytest.mark.parametrize(
+    "compare",
+    [
+        lambda A, W, truth: match_experts(A, truth.experts),
+        lambda A, W, truth: regressor_error(A, truth.experts),
+        lambda A, W, truth: expert_angles(A, truth.experts),
+        lambda A, W, truth: gate_error(W, truth.gates),
+        matched,
+    ],
+)
+def test_directions_of_one_feature_tell_nothing(compare):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        compare(*alike(2))
+    message = r"with one feature every direction is the same .* moelib\.align_experts"
+    with pytest.warns(AssumptionWarning, match=message) as said:
+        compare(*alike(1))
+    assert len(said) == 1
+
+
+def test_with_one_feature_the_error_is_zero_whatever_the_experts():
+    with pytest.warns(AssumptionWarning, match="with one feature"):
+        assert regressor_error([[5.0], [-1.0]], [[0.1], [0.2]]) == 0

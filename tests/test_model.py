@@ -1,5 +1,7 @@
 """The gated model, against closed forms, quadrature and its own symmetries."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -102,13 +104,20 @@ def test_designs():
     "arguments, message",
     [
         (dict(experts=np.ones(3)), "experts must be a 2-d array"),
-        (dict(experts=np.ones((1, 2)), gates=np.ones((0, 2))), "experts must have at least 2 rows"),
+        (
+            dict(experts=np.ones((0, 2)), gates=np.ones((0, 2))),
+            "experts must have at least one row",
+        ),
+        (dict(experts=np.ones((1, 2))), r"gates must have one row fewer than experts \(0\)"),
         (dict(gates=np.ones((2, 2))), "gates must have one row fewer than experts"),
         (dict(gates=np.ones((1, 3))), "gates must have 2 columns"),
         (dict(experts=[[np.nan, 1], [1, 1]]), "experts must be finite, got 1"),
         (dict(noise=0), "noise must be a positive"),
         (dict(noise=-1), "noise must be a positive"),
         (dict(noise="small"), "noise must be a positive"),
+        (dict(noise=[0.1, 0.2, 0.3]), "noise must have length 2, got 3"),
+        (dict(noise=[0.1, 0.0]), "noise must be positive for each expert"),
+        (dict(noise=[0.1, np.nan]), "noise must be finite"),
         (dict(link="cubic"), "link must be one of"),
         (dict(expert_intercepts=[1.0]), "expert_intercepts must have length 2"),
         (dict(gate_intercepts=[[1.0]]), "gate_intercepts must be a 1-d array"),
@@ -170,3 +179,57 @@ def test_doors_refuse_what_is_not_finite_or_does_not_fit(name):
         door(X, np.where(y == y.max(), np.inf, y))
     with pytest.raises(ValueError, match="X must have 6 columns"):
         door(X[:, :5], y)
+
+
+# --- a noise for each expert, and one expert ------------------------------------------------------
+
+
+def test_each_expert_has_its_noise_in_the_density():
+    model, X, y = random_instance(3)
+    noises = np.array([0.1, 0.3, 0.9, 2.7])
+    each = replace(model, noise=noises)
+    p, means = each.gate_probabilities(X), each.expert_means(X)
+    by_hand = np.sum(p * norm.pdf(y[:, None], means, noises), axis=1)
+    np.testing.assert_allclose(np.exp(each.log_density(X, y)), by_hand, rtol=1e-10)
+    joint = p * norm.pdf(y[:, None], means, noises)
+    expected = joint / joint.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(each.posterior(X, y), expected, rtol=1e-9)
+    equal = replace(model, noise=np.full(4, model.noise))
+    np.testing.assert_allclose(equal.log_density(X, y), model.log_density(X, y), rtol=1e-12)
+    np.testing.assert_array_equal(model.noises, np.full(4, model.noise))
+    np.testing.assert_array_equal(each.noises, noises)
+    for one in (each, model):
+        with pytest.raises(ValueError, match="read-only"):
+            one.noises[0] = 5.0
+
+
+def test_samples_have_the_noise_of_their_expert():
+    """Mean squares of the residuals within 5 standard errors, sigma_i^2 (2 / n_i)^(1/2)."""
+    model = GatedModel(np.eye(3), np.zeros((2, 3)), [0.2, 1.0, 5.0])
+    X, y, z = model.sample(30_000, np.random.default_rng(0), return_expert=True)
+    residual = y - model.expert_means(X)[np.arange(len(y)), z]
+    for i, noise in enumerate(model.noise):
+        mine = residual[z == i]
+        assert abs(np.mean(mine**2) - noise**2) < 5 * noise**2 * np.sqrt(2 / len(mine))
+
+
+@pytest.mark.parametrize("gates", [np.zeros((0, 2)), [], ()])
+@pytest.mark.parametrize("noise", [0.5, [0.5]])
+def test_one_expert_is_a_regression(gates, noise):
+    model = GatedModel([[1.0, -2.0]], gates, noise, expert_intercepts=[3.0])
+    X, y, z = model.sample(50, np.random.default_rng(0), return_expert=True)
+    mean = X @ [1.0, -2.0] + 3
+    assert model.n_experts == 1 and model.gates.shape == (0, 2) and not np.any(z)
+    np.testing.assert_allclose(model.mean(X), mean, rtol=1e-12)
+    np.testing.assert_allclose(model.log_density(X, y), norm.logpdf(y, mean, 0.5), rtol=1e-12)
+    np.testing.assert_array_equal(model.gate_probabilities(X), np.ones((50, 1)))
+    np.testing.assert_array_equal(model.posterior(X, y), np.ones((50, 1)))
+    assert model.shares() == [1.0]
+
+
+def test_labels_are_drawn_for_inputs_that_fit_by_a_generator():
+    model = standard_model()
+    with pytest.raises(ValueError, match="rng must be a numpy.random.Generator"):
+        model.sample_labels(np.zeros((3, 10)), 0)
+    with pytest.raises(ValueError, match="X must have 10 columns"):
+        model.sample_labels(np.zeros((3, 9)), np.random.default_rng(0))

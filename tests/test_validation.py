@@ -8,8 +8,10 @@ import pytest
 
 from moelib.validation import (
     as_choice,
+    as_count,
     as_generator,
     as_matrix,
+    as_noise,
     as_not_negative,
     as_positive,
     as_probability,
@@ -65,6 +67,33 @@ def test_numbers(check, good, bad):
     for value in bad:
         with pytest.raises(ValueError, match="level must be .*, got"):
             check(value, "level")
+
+
+@pytest.mark.parametrize("bad", [0, -3, 2.0, "2", None, True, np.nan])
+def test_counts(bad):
+    for good in (1, 7, np.int64(3)):
+        assert as_count(good, "n_init") == good and type(as_count(good, "n_init")) is int
+    with pytest.raises(ValueError, match="n_init must be an integer of at least 1, got"):
+        as_count(bad, "n_init")
+    with pytest.raises(ValueError, match="k must be an integer of at least 3, got 2"):
+        as_count(2, "k", least=3)
+
+
+def test_noises():
+    for one in (0.5, 1, np.float32(0.5), np.array(0.5)):
+        assert type(as_noise(one, 3)) is float and as_noise(one, 3) == one
+    np.testing.assert_array_equal(as_noise([0.5, 1, 2], 3), [0.5, 1.0, 2.0])
+    assert as_noise([0.5], 1).shape == (1,)
+    for bad, message in (
+        (0, "noise must be a positive finite number, got 0"),
+        (np.array(-1.0), "noise must be a positive finite number"),
+        ([1, 2], "noise must have length 3, got 2"),
+        ([1, 2, 0], "noise must be positive for each expert"),
+        ([1, 2, np.inf], "noise must be finite"),
+        ([[1, 2, 3]], "noise must be a 1-d array"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            as_noise(bad, 3)
 
 
 def test_choices_and_generators():

@@ -17,6 +17,7 @@ ALLOWED: dict[str, set] = {
     "likelihood": {"gates", "data"},
     "bounds": {"experts", "gates", "likelihood", "data"},
     "estimator": {"experts", "gates", "likelihood", "data"},
+    "displays": {"estimator"},
     "experiments": {"estimator", "bounds", "experts", "gates", "likelihood", "data"},
     "pages": set(),
 }
@@ -94,7 +95,7 @@ def test_inside_a_wing_there_are_no_circles(wing):
 
 def test_the_house_stays_small():
     assert len(WINGS) + len(GROUND) <= 23
-    assert len(arrows()) <= 76
+    assert len(arrows()) <= 88
 
 
 def test_library_modules_import_from_modules_and_not_from_faces():

@@ -20,7 +20,7 @@ from scipy.stats import chi
 from moelib.hermite import score_norm
 from moelib.links import as_link
 from moelib.quadrature import gaussian_rule, hermite_moments
-from moelib.validation import as_not_negative, as_positive, as_probability
+from moelib.validation import as_count, as_not_negative, as_positive, as_probability
 
 SPREAD = 1 + np.sqrt(2)  # of sqrt(v L / n): one for the bias, sqrt(2) from Bernstein
 RANGE = 4 / 3  # of tau L / n, Bernstein's: shortened and centred terms are at most 2 tau long
@@ -124,8 +124,7 @@ def moment_bound(transform, dimension, *, link="identity", noise=0.05):
     m, c = transform.order, abs(transform.c)
     if m not in (2, 4):
         raise ValueError(f"transform must be of order 2 or 4, got order {m}")
-    if not isinstance(dimension, (int, np.integer)) or dimension < 1:
-        raise ValueError(f"dimension must be a positive integer, got {dimension!r}")
+    dimension = as_count(dimension, "dimension")
     noise = as_not_negative(noise, "noise")
     _check_conditions(transform, link, noise)
     fourth, eighth = (_label_expectation(transform, p, link, noise) for p in (4, 8))

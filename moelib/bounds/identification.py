@@ -9,7 +9,7 @@ and W.
 import numpy as np
 
 from moelib.model import GatedModel
-from moelib.validation import as_vector
+from moelib.validation import as_count, as_vector
 
 REACH, STEP, APART = 8.0, 0.5, 0.01  # largest label, step of u, distance of the inputs
 
@@ -20,7 +20,8 @@ def recover_from_density(log_density, x, n_experts):
     Parameters
     ----------
     log_density : callable
-        Takes inputs (n, d) and labels (n,) to :math:`\log P(y \mid x)`.
+        Takes inputs (n, d) and labels (n,) to :math:`\log P(y \mid x)`, of a model with one noise
+        and no intercepts.
     x : (d,) array
         Near it the answers differ and are less than 6 in absolute value, with weights and
         differences that are not tiny.
@@ -45,7 +46,7 @@ def recover_from_density(log_density, x, n_experts):
     >>> found.experts[::-1].round(4), round(found.noise, 4)
     (array([[ 1. ,  0. ], [-1. ,  0.5]]), 0.1)
     """
-    x = as_vector(x, "x")
+    x, n_experts = as_vector(x, "x"), as_count(n_experts, "n_experts")
     tail = log_density(np.tile(x, (3, 1)), np.array([49.0, 50.0, 51.0]))
     noise = float(1 / np.sqrt(-np.diff(tail, 2)[0]))
     X = x + APART * np.eye(len(x))

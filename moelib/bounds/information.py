@@ -14,7 +14,7 @@ from scipy.linalg import block_diag
 
 from moelib.data.batches import row_blocks
 from moelib.gates.loss import covariance_hessian
-from moelib.likelihood.maximum import errors_from_information, in_shapes
+from moelib.likelihood.errors import errors_from_information, in_shapes
 from moelib.likelihood.score import score_factors, scores
 from moelib.parameters import FreeParameters
 from moelib.validation import as_choice, as_generator, as_matrix, as_positive
@@ -86,6 +86,8 @@ def complete_information(model, *, free=FreeParameters(), n_draws=400_000, rng=N
     .. math:: \mathrm{Diag}\bigl(E[p_i\, g'(\langle a_i, x\rangle)^2 x x^\top] / \sigma^2,\;
               E[\mathrm{Cov}_p \otimes x x^\top],\; 2\bigr)
 
+    With a noise for each expert the last entry is :math:`2\, \mathrm{Diag}(E[p_i])` instead.
+
     Parameters
     ----------
     model : GatedModel
@@ -117,10 +119,13 @@ def complete_information(model, *, free=FreeParameters(), n_draws=400_000, rng=N
     X = rng.standard_normal((int(np.ceil(as_positive(n_draws, "n_draws"))), model.n_features))
     p, design = model.gate_probabilities(X), free.expert_design(X)
     slope = model.link.derivative(X @ model.experts.T + model.expert_intercepts)
-    weight = p * slope**2 / (len(X) * model.noise**2)
+    weight = p * slope**2 / (len(X) * model.noises**2)
     experts = [(w * design.T) @ design for w in weight.T]
     gates = covariance_hessian(p, free.gate_design(X))
-    return block_diag(*experts, gates, *[[2.0]] * free.noise)
+    noises = 2 * np.eye(int(bool(free.noise)))
+    if free.noise_per_expert:
+        noises = np.diag(2 * p.mean(axis=0))
+    return block_diag(*experts, gates, noises)
 
 
 def cramer_rao_bound(
@@ -187,15 +192,17 @@ def cramer_rao_bound(
             "singular there: leave unit_experts out to see which have no bound"
         )
     covariance = tangent @ np.linalg.inv(along) @ tangent.T / n
-    return in_shapes(model, np.diag(covariance), covariance, free)
+    return in_shapes(model, covariance, np.zeros(q, dtype=bool), free)
 
 
 def _tangent(model, free):
     """Orthonormal directions, as columns, that leave the lengths of the experts as they are."""
     k, d = model.experts.shape
     radial = np.zeros((k, free.count(k, d)))
-    rows = radial[:, : k * (d + free.intercepts)].reshape(k, k, -1)
-    rows[np.arange(k), np.arange(k), :d] = model.experts
+    places, _, _ = free.blocks(np.arange(radial.shape[1]), k, d)
+    columns = free.expert_columns(d)
+    for i, own in enumerate(places[:, : len(columns)]):
+        radial[i, own] = model.experts[i, columns]
     return np.linalg.svd(radial)[2][k:].T
 
 
@@ -218,16 +225,16 @@ def _information_by_quadrature(model, free, n_nodes):
     X = _grid(t, len(U)) @ U
     mass = np.prod(_grid(weight, len(U)), axis=1)
     gates, answers = model.gate_probabilities(X), model.expert_means(X)
-    q, slopes = free.count(k, d), _slope_places(free, k, d)
+    q, (slopes, factors, columns) = free.count(k, d), _slope_places(free, k, d)
     J, outside = np.zeros((q, q)), np.zeros((2 * k - 1, 2 * k - 1))
     for expert, (node, share) in ((i, pair) for i in range(k) for pair in zip(t, weight)):
-        y = answers[:, expert] + model.noise * node
+        y = answers[:, expert] + model.noises[expert] * node
         w = (mass * gates[:, expert] * share)[:, None]
-        S, C = scores(model, X, y, free=free), np.hstack(score_factors(model, X, y)[:2])
+        S, C = scores(model, X, y, free=free), np.hstack(score_factors(model, X, y, free)[:2])
         J, outside = J + (S * w).T @ S, outside + (C * w).T @ C
-    J[np.ix_(slopes, slopes)] += np.kron(
-        outside[: len(slopes) // d, : len(slopes) // d], np.eye(d) - U.T @ U
-    )
+    around = np.eye(d) - U.T @ U
+    pairs = outside[np.ix_(factors, factors)] * around[np.ix_(columns, columns)]
+    J[np.ix_(slopes, slopes)] += pairs
     return J
 
 
@@ -243,7 +250,10 @@ def _grid(t, r):
 
 
 def _slope_places(free, k, d):
-    """Places of the slopes, experts' and then gates', in the vector of free parameters."""
-    places = np.arange(free.count(k, d))
-    experts, gates, _ = free.blocks(places, k, d)
-    return np.concatenate([experts[:, :d].ravel()] + [gates[:, :d].ravel()] * free.gate_slopes)
+    """Of each slope: its place in the vector, its row (experts, then gates) and its column."""
+    experts, gates, _ = free.blocks(np.arange(free.count(k, d)), k, d)
+    expert_columns, gate_columns = free.expert_columns(d), free.gate_columns(d)
+    places = [experts[:, : len(expert_columns)].ravel(), gates[:, : len(gate_columns)].ravel()]
+    sizes = [len(expert_columns)] * k + [len(gate_columns)] * (k - 1)
+    columns = expert_columns * k + gate_columns * (k - 1)
+    return np.concatenate(places), np.repeat(np.arange(2 * k - 1), sizes), columns

@@ -38,7 +38,7 @@ def span_bound(e2, spectrum):
     >>> span_bound(0.15, [0.5, 0.3])
     inf
     """
-    e2, least = _as_error(e2, "e2"), min(spectrum)
+    e2, least = _as_error(e2, "e2"), as_vector(spectrum, "spectrum").min()
     return float(e2 / (least - e2)) if e2 < least / 2 else np.inf
 
 
@@ -59,7 +59,8 @@ def tensor_bound(e2, e4, spectrum, shares):
     eta, e4 = span_bound(e2, spectrum), _as_error(e4, "e4")
     if eta == np.inf:
         return np.inf
-    return ((1 + eta) ** 4 - 1) / min(_as_shares(shares)) + e4 / (min(spectrum) - e2) ** 2
+    least = as_vector(spectrum, "spectrum").min()
+    return ((1 + eta) ** 4 - 1) / _as_shares(shares).min() + e4 / (least - e2) ** 2
 
 
 def landscape_room(shares, mu):
@@ -130,7 +131,8 @@ def expert_bound(e2, rotation, spectrum, shares):
     eta, shares = span_bound(e2, spectrum), _as_shares(shares)
     if eta == np.inf:
         return np.full(len(shares), np.inf)
-    stretch = np.sqrt((max(spectrum) + e2) / shares)
+    rotation = np.asarray(rotation, dtype=float)
+    stretch = np.sqrt((as_vector(spectrum, "spectrum").max() + e2) / shares)
     return np.where(rotation <= 0.5, eta + stretch * (eta + CHORD * rotation), np.inf)
 
 

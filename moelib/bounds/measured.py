@@ -8,6 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from moelib.data.arrays import as_floats, as_inputs
+from moelib.experts.assumed import as_theory_model
 from moelib.experts.l4 import best_of_starts, random_unit_rows
 from moelib.experts.moments import population_moments
 from moelib.experts.orthogonal import first_order_move
@@ -15,6 +17,9 @@ from moelib.experts.reduction import top_eigenpairs, whiten
 from moelib.experts.tensors import orthogonal_tensor, tensor_norm
 from moelib.gates.loss import gate_gradient, gate_hessian, log_normals
 from moelib.metrics import expert_angles, unit_rows
+from moelib.validation import as_count, as_generator, as_matrix, as_positive, as_sample, as_vector
+
+PLAIN = "one noise for all experts", "no intercepts"  # what the lemmas on gates assume
 
 
 def step_errors(A, shares, M_hat, E4, rng, *, mu=0.5, n_init=5):
@@ -57,13 +62,15 @@ def step_errors(A, shares, M_hat, E4, rng, *, mu=0.5, n_init=5):
     >>> float(errors["second"].round(9)), float(errors["whitening"].round(9))
     (0.05, 0.25)
     """
+    A, shares = as_matrix(A, "A"), as_vector(shares, "shares", len(A))
+    (E4,), rng, n_init = as_floats(E4), as_generator(rng), as_count(n_init, "n_init")
     scale, B = top_eigenpairs(M_hat, len(A))
     M, T = population_moments(A, shares)[0], population_moments(A, shares, B)[1]
     low = np.sqrt(shares)[:, None] * (A @ B) / np.sqrt(scale)
     left, _, right = np.linalg.svd(low)
     U = left @ right
     whitened = whiten(T + E4, scale)
-    E = whitened - orthogonal_tensor(1 / np.asarray(shares), U)
+    E = whitened - orthogonal_tensor(1 / shares, U)
     starts = [U, *(random_unit_rows(len(A), rng) for _ in range(n_init))]
     V, _ = best_of_starts(whitened, starts, mu)
     numerators = (1 + mu) * first_order_move(E, U, np.ones(len(A)), mu)
@@ -86,7 +93,7 @@ def posterior_errors(model, experts, X, y, z, *, slope):
     Parameters
     ----------
     model : GatedModel
-        The truth.
+        The truth, with one noise and no intercepts.
     experts : (k, d) array
         Estimated experts.
     X, y : (n, d) array and (n,) array
@@ -106,11 +113,15 @@ def posterior_errors(model, experts, X, y, z, *, slope):
         Largest share of :math:`\xi_z^2 + 2 \sigma^2 \log(1 / p_z)` that
         :math:`\sum_j r_j \xi_j^2` reaches, at the true experts.
     """
+    as_theory_model(model, *PLAIN, by="the lemma")
+    sample, slope = as_sample(X, y, n_columns=model.n_features), as_positive(slope, "slope")
+    (X, y), experts = (sample.X, sample.y), as_matrix(experts, "experts", model.n_features)
+    z = np.asarray(as_vector(z, "z", len(y)), dtype=int)
     rows, variance = np.arange(len(y)), model.noise**2
-    r, r_hat = (m.posterior(X, y) for m in (model, replace(model, experts=experts)))
-    residuals = (y[:, None] - model.expert_means(X)) ** 2
+    r, r_hat = (m._posterior(X, y) for m in (model, replace(model, experts=experts)))
+    residuals = (y[:, None] - model._expert_means(X)) ** 2
     moves = (X @ (experts - model.experts).T) ** 2
-    own, rare = residuals[rows, z], -variance * np.log(model.gate_probabilities(X)[rows, z])
+    own, rare = residuals[rows, z], -variance * model._log_gate_probabilities(X)[rows, z]
     near = 2 * own + 2 * rare + 2 * slope**2 * moves[rows, z]
     square = np.abs(r_hat - r).sum(axis=1) ** 2
     bound = 4 * slope**2 / variance**2 * near * moves.sum(axis=1)
@@ -140,7 +151,8 @@ def largest_cube(X, rng, *, n_init=10, n_steps=40):
     >>> round(largest_cube(X, np.random.default_rng(0)) ** 3, 9)
     4.0
     """
-    U = random_unit_rows(n_init, rng, X.shape[1])
+    X = as_inputs(X)
+    U = random_unit_rows(as_count(n_init, "n_init"), rng, X.shape[1])
     for _ in range(n_steps):
         P = X @ U.T
         U = unit_rows((P * np.abs(P)).T @ X)
@@ -153,7 +165,7 @@ def gate_errors(model, experts, X, y, *, curvature):
     Parameters
     ----------
     model : GatedModel
-        The truth.
+        The truth, with one noise and no intercepts.
     experts : (k, d) array
         Estimated experts.
     X, y : (n, d) array and (n,) array
@@ -170,6 +182,9 @@ def gate_errors(model, experts, X, y, *, curvature):
     lost : float
         What the least eigenvalue of the Hessian, with the true experts, falls short of h.
     """
+    as_theory_model(model, *PLAIN, by="the theorem")
+    sample = as_sample(X, y, n_columns=model.n_features)
+    (X, y), experts = (sample.X, sample.y), as_matrix(experts, "experts", model.n_features)
     true, moved = (log_normals(m, X, y) for m in (model, replace(model, experts=experts)))
     before, after = (gate_gradient(model.gates, X, fixed) for fixed in (true, moved))
     least = np.linalg.eigvalsh(gate_hessian(model.gates, X, true))[0]

@@ -7,12 +7,14 @@ import numpy as np
 from tqdm import tqdm
 
 from moelib.bounds.theorem import TwoLossBound, least_samples
+from moelib.experts.assumed import as_theory_model
 from moelib.experts.learn import learn_experts
 from moelib.gates.learn import learn_gates
 from moelib.metrics import expert_angles, matched
 from moelib.validation import (
     ConvergenceWarning,
     as_choice,
+    as_count,
     as_generator,
     as_positive,
     as_probability,
@@ -84,7 +86,7 @@ def required_samples(
     Parameters
     ----------
     model : GatedModel
-        The truth.
+        The truth, with one noise and no intercepts, as the theorem asks for.
     eps : float
         Error of the worst expert in radians, below 1; or length of the error of all gates.
     delta : float
@@ -134,7 +136,7 @@ def required_samples(
     as_choice(target, "target", ["experts", "gates"])
     if target == "experts" and eps >= 1:
         raise ValueError(f"eps must be below 1 radian for experts, got {eps:g}")
-    n_runs, least = int(as_positive(n_runs, "n_runs")), 2 * model.n_experts * model.n_features
+    n_runs, least = as_count(n_runs, "n_runs"), 2 * model.n_experts * model.n_features
     if n_runs * delta < 1:
         raise ValueError(f"n_runs must be at least 1 / delta = {1 / delta:g}, got {n_runs}")
     if as_positive(most, "most") < least:
@@ -179,7 +181,7 @@ def one_error(model, n, rng, *, target="experts", mu=0.5, **options):
     Parameters
     ----------
     model : GatedModel
-        The truth.
+        The truth, with one noise and no intercepts: both losses know none.
     n : int
         Number of samples.
     rng : numpy.random.Generator
@@ -202,7 +204,8 @@ def one_error(model, n, rng, *, target="experts", mu=0.5, **options):
     >>> one_error(standard_model(d=5, n_experts=2), 20_000, np.random.default_rng(0)) < 0.1
     True
     """
-    X, y = model.sample(n, rng)
+    as_theory_model(model, "one noise for all experts", "no intercepts")
+    X, y = model.sample(as_count(n, "n"), as_generator(rng))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # what goes wrong shows in the error
         A = learn_experts(X, y, model.n_experts, rng, link=model.link, mu=mu, **options).experts

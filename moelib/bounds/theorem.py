@@ -23,13 +23,21 @@ from moelib.bounds.lemmas import (
     span_bound,
     tensor_bound,
 )
+from moelib.experts.assumed import as_theory_model
 from moelib.experts.transforms import LabelTransforms, label_transforms
 from moelib.parameters import FreeParameters
 from moelib.quadrature import label_moment, mean_slope
 from moelib.validation import as_choice, as_not_negative, as_positive, as_probability
 
 MOST_SAMPLES = 1e100
-ROUNDING = 1e-9  # of the lengths and the angles of a model
+CONDITIONS = (
+    "two experts or more",
+    "one noise for all experts",
+    "no intercepts",
+    "unit experts",
+    "linearly independent experts",
+    "gates orthogonal to all experts",
+)
 
 
 class TwoLossBound:
@@ -38,7 +46,8 @@ class TwoLossBound:
     Parameters
     ----------
     model : GatedModel
-        The truth, which has to meet (G), (U), (O) and (V) and to have no intercepts.
+        The truth, which has to meet (G), (U), (O) and (V), and to have one noise and no
+        intercepts.
     mu : float
         Weight of the diagonal term of L4, between 0 and 1.
     transforms : LabelTransforms or {"polynomial", "optimal"}
@@ -77,8 +86,8 @@ class TwoLossBound:
     """
 
     def __init__(self, model, *, mu=0.5, transforms="polynomial", curvature=None):
-        _check_model(model)
-        self.model, self.mu = model, as_probability(mu, "mu")
+        self.model = as_theory_model(model, *CONDITIONS, by="the theorem")
+        self.mu = as_probability(mu, "mu")
         if curvature is not None:
             self.curvature = as_positive(curvature, "curvature")
         self.shares = model.shares()
@@ -211,24 +220,6 @@ def least_samples(bound, goal):
         middle = np.sqrt(low * high)
         low, high = (low, middle) if bound(middle) <= goal else (middle, high)
     return float(high)
-
-
-def _check_model(model):
-    """Refuse a model that the theorem says nothing about."""
-    A, W = model.experts, model.gates
-    scale = np.maximum(1, np.linalg.norm(W, axis=1, keepdims=True))
-    met = {
-        "unit experts": np.allclose(np.linalg.norm(A, axis=1), 1, rtol=0, atol=ROUNDING),
-        "linearly independent experts": np.linalg.matrix_rank(A) == model.n_experts,
-        "gates orthogonal to all experts": np.allclose(W @ A.T / scale, 0, atol=ROUNDING),
-        "no intercepts": not (np.any(model.expert_intercepts) or np.any(model.gate_intercepts)),
-    }
-    for condition, is_met in met.items():
-        if not is_met:
-            raise ValueError(
-                f"model must have {condition}: the theorem covers no other; scale or project it, "
-                "or simulate"
-            )
 
 
 def _transforms_for(model, transforms):

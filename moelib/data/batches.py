@@ -8,7 +8,8 @@ samples are never held together.
 
 import numpy as np
 
-from moelib.validation import as_matrix, as_vector
+from moelib.data.arrays import as_floats
+from moelib.validation import as_count, as_generator, as_labels, as_matrix, as_vector
 
 BLOCK = 16384  # rows that are worked on at a time
 BATCH_SIZE = 1000  # samples of a stochastic gradient
@@ -43,12 +44,20 @@ def shuffled_batches(X, y, rng, *, size=BATCH_SIZE):
     -------
     callable
 
+    Raises
+    ------
+    ValueError
+        When X and y differ in length, or ``rng`` or ``size`` is not what it has to be.
+
     Examples
     --------
     >>> batches = shuffled_batches(np.eye(5), np.arange(5.0), np.random.default_rng(0), size=2)
     >>> [len(y) for X, y in batches()]
     [2, 3]
     """
+    (X, y), rng, size = as_floats(X, y), as_generator(rng), as_count(size, "size")
+    if len(X) != len(y):
+        raise ValueError(f"y must have a label for each of the {len(X)} rows of X, got {len(y)}")
 
     def batches():
         parts = np.array_split(rng.permutation(len(y)), np.arange(1, len(y) // size) * size)
@@ -75,6 +84,11 @@ def drawn_batches(model, n, seed, *, size=BATCH_SIZE):
     -------
     callable
 
+    Raises
+    ------
+    ValueError
+        When ``n`` or ``size`` is not positive, or ``seed`` is no ``SeedSequence``.
+
     Examples
     --------
     >>> from moelib import standard_model
@@ -82,6 +96,12 @@ def drawn_batches(model, n, seed, *, size=BATCH_SIZE):
     >>> [len(y) for X, y in batches()]
     [1000, 1000, 500]
     """
+    n, size = as_count(n, "n"), as_count(size, "size")
+    if not isinstance(seed, np.random.SeedSequence):
+        raise ValueError(
+            "seed must be a numpy.random.SeedSequence such as np.random.SeedSequence(0), got "
+            f"{seed!r}"
+        )
     seeds = seed.spawn(-(-n // size))
 
     def batches():
@@ -129,7 +149,7 @@ def as_batch(X, y, sample_weight=None, *, n_columns=None):
     (array([[1., 2.]]), array([0.5]))
     """
     X = as_matrix(X, "X", n_columns)
-    y = as_vector(y, "y", len(X))
+    y = as_labels(y, len(X))
     if sample_weight is None:
         return X, y
     sample_weight = as_vector(sample_weight, "sample_weight", len(y))
@@ -141,6 +161,8 @@ def as_batch(X, y, sample_weight=None, *, n_columns=None):
 def checked(batches):
     """The same batches, each checked as it comes; all need the same number of columns.
 
+    A batch without rows, which the end of a file may leave, is passed over.
+
     Parameters
     ----------
     batches : callable
@@ -149,6 +171,11 @@ def checked(batches):
     Returns
     -------
     callable
+
+    Raises
+    ------
+    ValueError
+        When ``batches`` is not callable, or a call yields no batch.
 
     Examples
     --------
@@ -159,12 +186,23 @@ def checked(batches):
     ...
     ValueError: X must have 2 columns, got shape (1, 1)
     """
+    if not callable(batches):
+        raise ValueError(
+            "batches must be a function whose every call returns the batches (X, y), got "
+            f"{type(batches).__name__}: of a list called data pass lambda: data"
+        )
 
     def passes():
         n_columns = None
         for batch in batches():
             batch = as_batch(*batch, n_columns=n_columns)
-            n_columns = batch[0].shape[1]
-            yield batch
+            if len(batch[0]):
+                n_columns = batch[0].shape[1]
+                yield batch
+        if n_columns is None:
+            raise ValueError(
+                "batches must yield a batch (X, y) or more at each call, got none: a generator is "
+                "used up after one pass, so make it inside the function"
+            )
 
     return passes

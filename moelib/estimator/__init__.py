@@ -8,6 +8,8 @@ __getattr__, __dir__, __all__ = face(
         "mixture": "MixtureOfExperts",
         "assumptions": "check_two_loss_inputs",
         "summary": "Summary parameter_table",
-        "selection": "Selection choose_n_experts with_twin",
+        "selection": "Selection choose_n_experts",
+        "twins": "with_twin",
+        "ordering": "align_experts",
     },
 )

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from moelib.estimator.remarks import say
 from moelib.links import as_link
 from moelib.quadrature import label_moment
-from moelib.validation import AssumptionWarning, warn
 
 STANDARD_ERRORS = 6  # how far a statistic may stray from its expected value before a warning
 
@@ -57,19 +57,17 @@ def check_two_loss_inputs(sample, n_experts, *, link="identity"):
         )
     problems = list(_input_problems(sample, eigenvalues, n_effective))
     if problems:
-        warn(
+        say(
             f"X does not look standard normal, as the two-loss method assumes: "
-            f"{'; '.join(problems)}. Whiten X first, or use method='em'",
-            AssumptionWarning,
+            f"{'; '.join(problems)}. Whiten X first, or use method='em'"
         )
     least = label_moment(2, as_link(link))
     square = sample.mean(y**2)
     spread = np.sqrt(sample.mean((y**2 - square) ** 2))
     if square < least - STANDARD_ERRORS * spread / np.sqrt(n_effective):
-        warn(
+        say(
             f"the labels' mean square {square:.3g} is below {least:.3g}, the least that "
-            "unit experts give: rescale y, or trust only the refined estimate",
-            AssumptionWarning,
+            "unit experts give: rescale y, or trust only the refined estimate"
         )
 
 

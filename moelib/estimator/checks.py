@@ -1,50 +1,104 @@
 """What the estimator refuses: every error names the argument and says what to do."""
 
+import numbers
+from types import SimpleNamespace
+
 import numpy as np
 
-from moelib.estimator.methods import METHODS
+from moelib.estimator.methods import METHODS, recommended
 from moelib.experts.transforms import KINDS
 from moelib.likelihood.descent import SOLVERS
 from moelib.likelihood.starts import STARTS
 from moelib.links import as_link
 from moelib.model import GatedModel
-from moelib.validation import as_choice, as_not_negative, as_positive
+from moelib.validation import as_choice, as_count, as_not_negative, as_positive, as_probability
+
+NOISES = ["per-expert", "shared"]
 
 
 def check_parameters(estimator):
     """Raise ``ValueError`` for parameters of a ``MixtureOfExperts`` that cannot be used."""
     e = estimator
-    method = METHODS[as_choice(e.method, "method", list(METHODS))]
+    as_choice(e.method, "method", ["auto", *METHODS])
     as_link(e.link)
-    for name, least in (("n_experts", 2), ("n_init", 1), ("max_iter", 1)):
-        value = getattr(e, name)
-        if not isinstance(value, (int, np.integer)) or value < least:
-            raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
+    for name in ("n_experts", "n_init", "max_iter"):
+        as_count(getattr(e, name), name)
     as_positive(e.tol, "tol")
-    if e.noise is not None:
+    if isinstance(e.noise, str):
+        as_choice(e.noise, "noise", [*NOISES, "a positive number"])
+    elif e.noise is not None:
         as_positive(e.noise, "noise")
     as_choice(e.solver, "solver", SOLVERS)
     as_choice(e.transforms, "transforms", KINDS)
     if e.truncate is not None:
         as_positive(e.truncate, "truncate")
-        if not method.truncates:
-            able = _names(lambda one: one.truncates)
-            raise ValueError(f"truncate={e.truncate:g} needs one of {able}; not {e.method!r}")
-    if e.constant_gate and not method.knows_constant_gate:
-        able = _names(lambda one: one.knows_constant_gate)
-        raise ValueError(f"constant_gate=True needs one of {able}; {e.method!r} learns gates in x")
-    if e.anneal and (not method.anneals or e.noise is None):
+    as_not_negative(e.gate_ridge, "gate_ridge")
+    as_probability(e.mu, "mu")
+    if not isinstance(e.trim, numbers.Real) or not 0 <= float(e.trim) < 0.5:
+        raise ValueError(f"trim must be a share of at least 0 and below 0.5, got {e.trim!r}")
+    if e.trim and not e.refine:
+        raise ValueError("trim climbs to a maximum of the likelihood: it needs refine=True")
+    if e.order_by is not None and not isinstance(e.order_by, str):
+        raise ValueError(f"order_by must be a rule or the name of a column, got {e.order_by!r}")
+    if not isinstance(e.init, GatedModel):
+        as_choice(e.init, "init", ["mixed", *STARTS])
+
+
+def resolved(estimator):
+    """The parameters of a ``MixtureOfExperts`` with everything decided that was left open.
+
+    Returns
+    -------
+    namespace
+        Its parameters. ``method`` is the one to run, ``noise`` is "per-expert", "shared" or
+        "known", ``known_noise`` a number or None.
+
+    Raises
+    ------
+    ValueError
+        When the method does not know what is asked of it.
+    """
+    e = SimpleNamespace(**estimator.get_params(deep=False))
+    if e.method == "auto":
+        e.method = recommended(e.n_experts)
+        if e.verbose:
+            print(f"method='auto' chose {e.method!r} for {e.n_experts} experts")
+    _check_method(e, METHODS[e.method])
+    e.known_noise = e.noise if isinstance(e.noise, numbers.Real) else None
+    if e.known_noise is not None:
+        e.noise = "known"
+    elif e.noise is None:
+        e.noise = "per-expert" if METHODS[e.method].knows_noises else "shared"
+    if e.n_experts == 1:
+        e.method, e.anneal = "em", False
+        if as_link(e.link).name == "identity":  # EM finds it in one step from anywhere
+            e.n_init = 1
+    return e
+
+
+def _check_method(e, method):
+    """What the method does not know of all that was asked for."""
+    asked = {
+        "truncates": (e.truncate is not None, f"truncate={e.truncate}"),
+        "knows_constant_gate": (e.constant_gate, "constant_gate=True"),
+        "knows_ridge": (bool(e.gate_ridge), f"gate_ridge={e.gate_ridge:g}"),
+        "knows_features": (
+            e.expert_features is not None
+            or e.gate_features is not None
+            or "|" in (e.formula or ""),
+            "columns that only experts or only gates use",
+        ),
+    }
+    if not e.refine:
+        asked["knows_noises"] = (e.noise == "per-expert", "noise='per-expert' with refine=False")
+    for fact, (wanted, words) in asked.items():
+        if wanted and not getattr(method, fact):
+            able = _names(lambda one, fact=fact: getattr(one, fact))
+            raise ValueError(f"{words} needs one of {able}; method={e.method!r} does not know it")
+    if e.anneal and (not method.anneals or not isinstance(e.noise, numbers.Real)):
         raise ValueError("anneal=True needs method='em' and a known noise=: free noise anneals")
-    if method.learn and e.fit_intercept and not e.refine:
-        raise ValueError(
-            f"fit_intercept=True with method={e.method!r} needs refine=True: the moments "
-            "know no intercepts, only the refinement learns them"
-        )
-    ridge = as_not_negative(e.gate_ridge, "gate_ridge")
-    if ridge and not method.knows_ridge:
-        able = _names(lambda one: one.knows_ridge)
-        raise ValueError(f"gate_ridge={ridge:g} needs one of {able}; {e.method!r} knows no ridge")
-    _check_init(e)
+    if isinstance(e.init, GatedModel):
+        _check_init(e, method)
 
 
 def _names(able):
@@ -52,13 +106,10 @@ def _names(able):
     return ", ".join(repr(name) for name, method in METHODS.items() if able(method))
 
 
-def _check_init(e):
-    if not isinstance(e.init, GatedModel):
-        as_choice(e.init, "init", STARTS)
-        return
-    if METHODS[e.method].learn:
+def _check_init(e, method):
+    if method.learn:
         raise ValueError(f"init=model needs a method that starts somewhere, not {e.method!r}")
-    n_experts = METHODS[e.method].surplus * e.n_experts
+    n_experts = method.surplus * e.n_experts
     if e.init.n_experts != n_experts or e.init.link.name != as_link(e.link).name:
         raise ValueError(
             f"init must be a model with {n_experts} experts and link {e.link!r}, got one with "
@@ -70,18 +121,20 @@ def _check_init(e):
         raise ValueError("init has intercepts that would not be learned: pass fit_intercept=True")
 
 
-def check_data(estimator, sample, free):
+def check_data(settings, sample, free):
     """Raise ``ValueError`` for data that a ``MixtureOfExperts`` cannot use."""
-    e, weights = estimator, sample.weights
+    e, weights = settings, sample.weights
     n, d = sample.X.shape
     if isinstance(e.init, GatedModel) and e.init.n_features != d:
         raise ValueError(f"init must have {d} features like X, got {e.init.n_features}")
+    if not free.expert_columns(d) and not free.intercepts:
+        raise ValueError("expert_features is empty: experts need a column or fit_intercept=True")
     counted = n if weights is None else np.count_nonzero(weights)
     needed = free.count(e.n_experts, d) + 1
     if counted < needed:
-        plural = "s" if counted > 1 else ""
+        experts = f"{e.n_experts} expert" + "s" * (e.n_experts > 1)
         raise ValueError(
-            f"{counted} sample{plural} (n_samples={counted}) are too few for {e.n_experts} experts "
+            f"{counted} sample(s) (n_samples={counted}) are too few for {experts} "
             f"and {d} feature(s), which have {needed - 1} free parameters: at least {needed} "
             "samples or fewer experts are needed"
         )
@@ -91,6 +144,19 @@ def check_data(estimator, sample, free):
     used = sample.y if weights is None else sample.y[weights > 0]
     if np.ptp(used) == 0:
         raise ValueError(f"y is constant ({used[0]:g}): there is nothing to learn from it")
+    check_link(as_link(e.link))
+
+
+def check_link(link):
+    """Raise ``ValueError`` for a link that is not finite everywhere."""
+    grid = np.linspace(-10, 10, 201)
+    with np.errstate(all="ignore"):
+        bad = grid[~np.isfinite(link.value(grid))]
+    if len(bad):
+        raise ValueError(
+            f"link {link.name!r} is not finite at {bad[0]:g}: a link must take every number, like "
+            "the exponential; transform the labels instead, or clip inside the link"
+        )
 
 
 def as_random_generator(random_state):

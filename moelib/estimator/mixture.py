@@ -1,51 +1,58 @@
 """The estimator: a mixture of experts as a scikit-learn regressor."""
 
-import numpy as np
-from scipy.special import entr
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from moelib.estimator.checks import as_random_generator, check_data, check_parameters
-from moelib.estimator.methods import METHODS, run
-from moelib.estimator.selection import aic, bic, icl
-from moelib.estimator.summary import Summary, facts, parameter_table
-from moelib.gates.degeneracy import degeneracies_from_sample
-from moelib.likelihood.maximum import errors_from_sample
-from moelib.parameters import FreeParameters
-from moelib.validation import AssumptionWarning, Sample, as_vector, as_weights, warn
+from moelib.estimator.checks import as_random_generator, check_data, check_parameters, resolved
+from moelib.estimator.diagnostics import diagnosed, remarks_before
+from moelib.estimator.inputs import free_parameters
+from moelib.estimator.ordering import check_rule, expert_order
+from moelib.estimator.remarks import kept, say
+from moelib.estimator.results import Results
+from moelib.estimator.stages import run
+from moelib.estimator.trimming import trimmed
+from moelib.metrics import relabelled
+from moelib.threads import one_blas_thread
 
 
-class MixtureOfExperts(RegressorMixin, BaseEstimator):
+class MixtureOfExperts(Results, RegressorMixin, BaseEstimator):
     r"""Mixture of experts regression with a softmax gate and Gaussian noise.
 
-    .. math:: P(y \mid x) = \sum_i p_i(x)\, N(y; g(\langle a_i, x\rangle + b_i), \sigma^2)
+    .. math:: P(y \mid x) = \sum_i p_i(x)\, N(y; g(\langle a_i, x\rangle + b_i), \sigma_i^2)
 
     Parameters
     ----------
     n_experts : int
-        Number of experts k, at least 2.
+        Number of experts k; one is a plain regression.
     method : str
-        With moments, all followed by the gates and a refinement: ``"two-loss"``, ``"l4-sgd"``,
-        ``"spectral"`` and ``"spectral-4"`` (the experts by L4, by stochastic gradients on it, by
-        the power method of order 3 and 4). They need standard normal inputs, unit experts
-        orthogonal to the gates, k <= d and many samples (some 1e4 for k = 3, 1e6 for k = 10), and
-        do not depend on a start. From a start, with none of that: ``"em"``; EM that
-        repairs its ends, ``"em-split-merge"`` and ``"em-pruned"``; and ``"likelihood-sgd"``,
-        minibatch Adam, cheap with many experts. For comparison ``"gradient-em"``, ``"likelihood"``,
-        and ``"least-squares"`` and ``"least-squares-sgd"``, which see the conditional mean only.
+        From several starts: ``"em"``; EM that repairs its ends, ``"em-split-merge"`` and
+        ``"em-pruned"``; ``"likelihood-sgd"``, minibatch Adam, cheap with many experts; and
+        ``"auto"``, which takes one of them by the number of experts. With moments, all followed by
+        the gates and a refinement: ``"two-loss"``, ``"l4-sgd"``, ``"spectral"`` and
+        ``"spectral-4"`` (the experts by L4, by stochastic gradients on it, by the power method of
+        order 3 and 4). They depend on no start, and need standard normal inputs, unit experts
+        orthogonal to the gates, k <= d and many samples (some 1e4 for k = 3, 1e6 for k = 10). For
+        comparison ``"gradient-em"``, ``"likelihood"``, and ``"least-squares"`` and
+        ``"least-squares-sgd"``, which see the conditional mean only.
     link : str, callable or Link
         The link :math:`g`.
-    noise : float, optional
-        Known noise; learned if not given.
+    noise : {"per-expert", "shared"} or float, optional
+        A noise for each expert, one for all, or a known one. If not given: one for each where the
+        method climbs the likelihood, and one for all, as in the theory, with moments.
     fit_intercept : bool
-        Whether to learn intercepts of experts and gates.
+        Whether to learn intercepts of experts and gates. The theory has none.
+    expert_features, gate_features : list of str or int, or callable, optional
+        Columns of X that experts and gates may use; all if not given.
+    formula : str, optional
+        Terms of the experts and, after a bar, of the gates, for a DataFrame:
+        ``"price * promo | season"``.
     constant_gate : bool
         Whether the gate is constant in x: a plain mixture of regressions.
     n_init : int
-        Random starts; the best loss or likelihood wins.
-    init : {"random", "responsibilities", "kmeans"} or GatedModel
-        Kind of start for the methods without moments, see :func:`moelib.make_start`; or the model
-        to start from.
+        Starts; the best loss or likelihood wins. A fit whose noise has collapsed never wins over
+        one that is sound.
+    init : {"mixed", "random", "responsibilities", "kmeans"} or GatedModel
+        Kind of start for the methods without moments, see :func:`moelib.make_start`; mixed ones are
+        random, but for the last of several, which is from k-means. Or the model to start from.
     anneal : bool
         Whether EM with known noise comes down to it from the labels' spread.
     solver : {"lbfgs", "adam"}
@@ -59,10 +66,18 @@ class MixtureOfExperts(RegressorMixin, BaseEstimator):
     truncate : float, optional
         Shorten the moments' tails, see :class:`moelib.Moments`; 3 is a good value.
     gate_ridge : float
-        Weight of a penalty on the gates' slopes, see :class:`moelib.FreeParameters`. It keeps gates
-        finite that separate the samples; small: its unit is that of the inputs.
+        Weight of a penalty on the gates' slopes for inputs of unit spread, see
+        :class:`moelib.FreeParameters`. It keeps gates finite that separate the samples; 1/n is a
+        standard normal prior.
+    trim : float
+        Share of the samples to leave out, below a half: those that the fit explains worst, found
+        again after each fit until they stay the same. For outliers; what is kept looks a little
+        less noisy than it is.
+    order_by : {"share", "answer", "noise"} or str, optional
+        Number the experts by their share of the samples, by their answer to mean inputs, by their
+        noise, or by their slope on a column of this name; from the smallest up.
     max_iter : int
-        Iterations of a climb and of refinement, each.
+        Iterations of a climb, of the gates' stage and of refinement, each.
     tol : float
         Stop below this gain in log-likelihood per sample.
     verbose : bool
@@ -72,26 +87,46 @@ class MixtureOfExperts(RegressorMixin, BaseEstimator):
 
     Attributes
     ----------
-    experts_ : (k, d) array
-        The experts, in rows.
-    gates_ : (k-1, d) array
+    experts_ : (k, p) array
+        The experts, in rows, for the p columns ``terms_``.
+    gates_ : (k-1, p) array
         The gates, in rows; the last gate is zero and left out.
     noise_ : float
-        Standard deviation.
+        Standard deviation of labels about the experts that gave them: the one noise, or the root
+        mean square of all over the samples.
+    noises_ : (k,) array
+        Standard deviation of each expert.
     expert_intercepts_, gate_intercepts_ : (k,) and (k-1,) array
         Intercepts, zero if not fitted.
+    terms_ : list of str
+        Names of the model's columns: those of X, with a column for each level of a category but the
+        first.
     free_ : FreeParameters
         What was learned.
     n_parameters_ : int
         Number of parameters learned.
     log_likelihood_ : float
         Log-likelihood of the training data, summed, in nats.
-    standard_errors_ : StandardErrors or None
-        None where the likelihood was not maximised.
+    entropy_ : float
+        Entropy of who answered, summed over the training data, in nats.
+    n_samples_ : float
+        Number of samples, or the sum of their weights.
+    standard_errors_, robust_standard_errors_ : StandardErrors or None
+        From the observed information, and from the sandwich; None where the likelihood was not
+        maximised.
     model_ : GatedModel
         The fitted model.
+    method_ : str
+        The method that was run.
+    kept_ : (n,) bool array
+        Which samples were not trimmed, if any were to be; likelihood, standard errors and criteria
+        are theirs.
+    sound_ : bool
+        Whether the likelihood may be compared with that of other fits: no noise has collapsed.
+    remarks_ : list of str
+        Everything that the fit warned of.
     n_iter_ : int
-        Iterations of the likelihood climb (of gates without one).
+        Iterations of all stages but the experts' moments.
     converged_ : bool
         Whether the fit stopped before its iterations ran out.
     history_ : dict
@@ -129,10 +164,11 @@ class MixtureOfExperts(RegressorMixin, BaseEstimator):
 
     Examples
     --------
-    >>> from moelib import gate_error, regressor_error, standard_model
-    >>> model = standard_model(d=10, n_experts=3)
-    >>> X, y = model.sample(8000, np.random.default_rng(0))
-    >>> fit = MixtureOfExperts(n_experts=3, random_state=0).fit(X, y)
+    >>> import numpy as np
+    >>> from moelib import regressor_error, standard_model
+    >>> model = standard_model(d=5, n_experts=2)
+    >>> X, y = model.sample(1000, np.random.default_rng(0))
+    >>> fit = MixtureOfExperts(n_experts=2, random_state=0).fit(X, y)
     >>> regressor_error(fit.experts_, model.experts) < 1e-3
     True
     """
@@ -140,14 +176,17 @@ class MixtureOfExperts(RegressorMixin, BaseEstimator):
     def __init__(
         self,
         n_experts=2,
-        method="two-loss",
+        method="em",
         *,
         link="identity",
         noise=None,
-        fit_intercept=False,
+        fit_intercept=True,
+        expert_features=None,
+        gate_features=None,
+        formula=None,
         constant_gate=False,
-        n_init=1,
-        init="random",
+        n_init=10,
+        init="mixed",
         anneal=False,
         solver="lbfgs",
         refine=True,
@@ -155,6 +194,8 @@ class MixtureOfExperts(RegressorMixin, BaseEstimator):
         transforms="polynomial",
         truncate=None,
         gate_ridge=0.0,
+        trim=0.0,
+        order_by=None,
         max_iter=1000,
         tol=1e-9,
         verbose=False,
@@ -165,6 +206,9 @@ class MixtureOfExperts(RegressorMixin, BaseEstimator):
         self.link = link
         self.noise = noise
         self.fit_intercept = fit_intercept
+        self.expert_features = expert_features
+        self.gate_features = gate_features
+        self.formula = formula
         self.constant_gate = constant_gate
         self.n_init = n_init
         self.init = init
@@ -175,125 +219,60 @@ class MixtureOfExperts(RegressorMixin, BaseEstimator):
         self.transforms = transforms
         self.truncate = truncate
         self.gate_ridge = gate_ridge
+        self.trim = trim
+        self.order_by = order_by
         self.max_iter = max_iter
         self.tol = tol
         self.verbose = verbose
         self.random_state = random_state
 
+    @one_blas_thread
     def fit(self, X, y, sample_weight=None):
         """Learn experts, gates and noise from X (n, d) and y (n,); return the estimator.
 
         A sample of weight two counts as two; moments need weighted inputs that are standard normal.
+        A fit that fails leaves the estimator as if it had never been fitted.
 
         Parameters
         ----------
-        X : (n, d) array
-            Inputs.
+        X : (n, d) array or DataFrame
+            Inputs; a DataFrame may hold categories.
         y : (n,) array
             Labels.
         sample_weight : (n,) array, optional
             How often each sample counts.
         """
-        check_parameters(self)
-        sample = self._sample(X, y, sample_weight)
-        self.free_ = FreeParameters(
-            intercepts=self.fit_intercept,
-            noise=self.noise is None,
-            gate_slopes=not self.constant_gate,
-            gate_ridge=float(self.gate_ridge),
-        )
-        check_data(self, sample, self.free_)
-        found = run(self, sample, self.free_, as_random_generator(self.random_state))
-        self.history_ = {name: stage.history for name, stage in found.stages.items()}
-        self.path_ = {name: found.stages[name].path for name in self.history_ if name != "experts"}
-        if METHODS[self.method].learn:
-            self.expert_fit_, self.gate_fit_ = found.stages["experts"], found.stages["gates"]
-        else:
-            self.start_objectives_ = found.start_objectives
-        self.model_ = model = found.climb.model
-        self.experts_, self.gates_, self.noise_ = model.experts, model.gates, model.noise
-        self.expert_intercepts_ = model.expert_intercepts
-        self.gate_intercepts_ = model.gate_intercepts
-        self.n_parameters_ = self.free_.count(*model.experts.shape)
-        self.converged_, self.n_iter_ = found.climb.converged, len(found.climb.history) - 1
-        log_density = model._log_density(sample.X, sample.y)
-        self.log_likelihood_ = float(sample.total * sample.mean(log_density))
-        self.n_samples_ = sample.total
-        self._judge(sample)
+        self._forget()
+        try:
+            with kept() as remarks:
+                self._learn(X, y, sample_weight)
+        except BaseException:  # an interrupt too
+            self._forget()
+            raise
+        self.remarks_ = remarks
         return self
 
-    def _sample(self, X, y, sample_weight):
-        """The data, checked once by scikit-learn's rules."""
-        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
-        y, total = np.asarray(y, dtype=np.float64), float(len(y))
-        if sample_weight is not None:
-            options = dict(dtype=np.float64, ensure_non_negative=True)
-            sample_weight = _check_sample_weight(sample_weight, X, **options)
-            total = float(np.sum(sample_weight))
-        return Sample(X, y, as_weights(sample_weight, len(y)), total)
-
-    def _judge(self, sample):
-        """Standard errors, and a warning for everything that is degenerate."""
-        self.standard_errors_, covariance = None, None
-        if self.refine or METHODS[self.method].at_maximum:
-            self.standard_errors_ = errors_from_sample(self.model_, sample, self.free_)
-            covariance = self.standard_errors_.covariance
-        options = dict(free=self.free_, covariance=covariance)
-        for sentence in degeneracies_from_sample(self.model_, sample, **options):
-            warn(sentence, AssumptionWarning)
-
-    def predict(self, X):
-        """Conditional mean of y: (n, d) -> (n,)."""
-        X = self._inputs(X)
-        return self.model_._mean(X)
-
-    def log_density(self, X, y):
-        """Log-density of each label given its input: (n, d), (n,) -> (n,)."""
-        X = self._inputs(X)
-        return self.model_._log_density(X, as_vector(y, "y", len(X)))
-
-    def posterior(self, X, y):
-        """Probability that each expert produced each label: (n, d), (n,) -> (n, k)."""
-        X = self._inputs(X)
-        return self.model_._posterior(X, as_vector(y, "y", len(X)))
-
-    def summary(self, level=0.95):
-        """Estimates, standard errors, z and intervals: a :class:`moelib.estimator.Summary`.
-
-        Raises
-        ------
-        ValueError
-            When the fit is not at a maximum of the likelihood and so has no standard errors.
-        """
-        check_is_fitted(self)
-        if self.standard_errors_ is None:
-            raise ValueError("standard errors need a maximum of the likelihood: use refine=True")
-        names = getattr(self, "feature_names_in_", None)
-        options = dict(free=self.free_, names=names, level=level)
-        table = parameter_table(self.model_, self.standard_errors_, **options)
-        return Summary(table, facts(self), level)
-
-    def bic(self, X, y, sample_weight=None):
-        """Bayesian information criterion on (X, y); lower is better (Schwarz 1978)."""
-        n = len(y) if sample_weight is None else np.sum(sample_weight)
-        return bic(self._total(self.log_density(X, y), sample_weight), self.n_parameters_, n)
-
-    def aic(self, X, y, sample_weight=None):
-        """Akaike information criterion on (X, y); lower is better (Akaike 1974)."""
-        return aic(self._total(self.log_density(X, y), sample_weight), self.n_parameters_)
-
-    def icl(self, X, y, sample_weight=None):
-        """Integrated completed likelihood on (X, y): BIC plus twice the entropy of who answered.
-
-        Lower is better (Biernacki, Celeux & Govaert 2000, with the entropy of the posterior in
-        place of their hard assignment).
-        """
-        entropy = entr(self.posterior(X, y)).sum(axis=1)
-        return icl(self.bic(X, y, sample_weight), self._total(entropy, sample_weight))
-
-    def _total(self, values, sample_weight):
-        return float(np.sum(values if sample_weight is None else sample_weight * values))
-
-    def _inputs(self, X):
-        check_is_fitted(self)
-        return validate_data(self, X, dtype=np.float64, reset=False)
+    def _learn(self, X, y, sample_weight):
+        check_parameters(self)
+        columns, sample = self._read(X, y, sample_weight)
+        settings = resolved(self)
+        free = free_parameters(settings, columns, sample)
+        check_data(settings, sample, free)
+        if self.order_by is not None:
+            used = free.expert_columns(len(columns.names))
+            check_rule(self.order_by, [columns.names[j] for j in used])
+        for sentence in remarks_before(settings, sample, free, columns.names):
+            say(sentence)
+        found = run(settings, sample, free, as_random_generator(self.random_state))
+        if self.trim:
+            found, part = trimmed(found, settings, sample, free)
+            self.kept_, sample = part.kept, part.sample
+        model = found.climb.model
+        if self.order_by is not None:
+            model = relabelled(model, expert_order(model, sample, self.order_by, columns.names))
+        remarks, errors = diagnosed(model, sample, free, columns.names, found)
+        self._remember(settings, columns, sample, free, found, model)
+        self.standard_errors_, self.robust_standard_errors_ = errors
+        for sentence in remarks:
+            say(sentence)
+        self.model_ = model

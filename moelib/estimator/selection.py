@@ -8,79 +8,102 @@ experts have the same share at x = 0, a half or a third as k says), and a larger
 worse.
 """
 
+import numbers
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from joblib import Parallel, delayed
 from sklearn.base import clone
-from sklearn.cluster import KMeans
+from sklearn.pipeline import Pipeline
+from tqdm import tqdm
 
-from moelib.likelihood.em import m_step, weighted_responsibilities
-from moelib.validation import ConvergenceWarning, as_choice, as_weights, warn
+from moelib.estimator.criteria import aic, bic, icl
+from moelib.estimator.methods import METHODS
+from moelib.estimator.mixture import MixtureOfExperts
+from moelib.estimator.twins import from_twins, is_nested
+from moelib.threads import one_blas_thread
+from moelib.validation import (
+    AssumptionWarning,
+    ConvergenceWarning,
+    as_choice,
+    as_count,
+    as_labels,
+    warn,
+)
 
 CRITERIA = ["bic", "icl", "aic"]
 SLACK = 1e-6  # nats per sample; a larger model that is worse by more got stuck
 
 
-def aic(log_likelihood, n_parameters):
-    """Akaike's criterion, -2 L + 2 q; lower is better."""
-    return -2 * log_likelihood + 2.0 * n_parameters
-
-
-def bic(log_likelihood, n_parameters, n):
-    """The Bayesian information criterion of n samples, -2 L + q log n; lower is better."""
-    return -2 * log_likelihood + n_parameters * float(np.log(n))
-
-
-def icl(bic, entropy):
-    """The integrated completed likelihood: BIC plus twice the entropy of who answered."""
-    return bic + 2 * entropy
-
-
 @dataclass(frozen=True, eq=False)
 class Selection:
-    """What :func:`choose_n_experts` found.
+    """What :func:`choose_n_experts` found; prints as its table.
 
     Attributes
     ----------
     best_k : int
-        Number of experts with the lowest criterion.
-    best : MixtureOfExperts
+        Number of experts with the lowest criterion, of the fits that are sound.
+    best : MixtureOfExperts or Pipeline
         The fit with that number of experts.
     fits : dict
-        The fit of every k.
+        The ``MixtureOfExperts`` of every k.
     table : pandas.DataFrame
         A row for each k: ``log_likelihood``, ``n_parameters``, ``aic``, ``bic``, ``icl``,
-        ``converged``, ``restarted``.
+        ``converged``, ``restarted``, ``degenerate``: its noise has collapsed, its likelihood has no
+        maximum, and its criteria mean nothing.
+    criterion : str
+        What was minimised.
     """
 
     best_k: int
     best: object
     fits: dict
     table: pd.DataFrame
+    criterion: str = "bic"
+
+    def __repr__(self):
+        return f"{self.table.round(1).to_string()}\n\nbest by {self.criterion}: {self.best_k}"
+
+    def _repr_html_(self):
+        return f"{self.table.round(1).to_html()}<p>best by {self.criterion}: {self.best_k}</p>"
 
 
+@one_blas_thread
 def choose_n_experts(
-    estimator, X, y, *, n_experts=(2, 3, 4, 5), criterion="bic", sample_weight=None
+    estimator,
+    X,
+    y,
+    *,
+    n_experts=(1, 2, 3, 4),
+    criterion="bic",
+    sample_weight=None,
+    n_jobs=None,
+    verbose=False,
 ):
     """Fit a mixture for several numbers of experts and choose one.
 
     Parameters
     ----------
-    estimator : MixtureOfExperts
-        An unfitted estimator; its ``n_experts`` is ignored.
-    X : (n, d) array
+    estimator : MixtureOfExperts or Pipeline
+        An unfitted estimator, or a pipeline that ends in one; its ``n_experts`` is ignored.
+    X : (n, d) array or DataFrame
         Inputs.
     y : (n,) array
         Labels.
-    n_experts : sequence of int
-        Numbers to try, each at least 2.
+    n_experts : sequence of int, or int
+        Numbers to try, or the largest: all from one to it. One expert is a plain regression: is
+        there a mixture at all?
     criterion : {"bic", "icl", "aic"}
         What to minimise. ICL is BIC plus twice the entropy of who answered: it prefers experts that
         can be told apart.
     sample_weight : (n,) array, optional
         How often each sample counts.
+    n_jobs : int, optional
+        How many numbers to fit at the same time, by joblib's rules; one if not given.
+    verbose : bool
+        Whether to show progress.
 
     Returns
     -------
@@ -89,19 +112,23 @@ def choose_n_experts(
     Raises
     ------
     ValueError
-        When the criterion is unknown, ``n_experts`` is empty, or the fits are not at a maximum of
-        the likelihood (``refine=False``, ``method="least-squares"``).
+        When the criterion is unknown, ``n_experts`` names no number from one up, no fit succeeds,
+        or the fits are not at a maximum of the likelihood (``refine=False``).
 
     Warns
     -----
     ConvergenceWarning
         When nested models are compared and a larger one ended below a smaller one: it is started
         again from the smaller one with an expert doubled.
+    AssumptionWarning
+        When a number was left out because it could not be fitted, or no fit is sound. Warnings of a
+        fit begin with its number of experts.
 
     Notes
     -----
     The theory behind BIC asks for a regular model, and a mixture with an expert too many is none:
-    read the criteria as guides. Taught in: :ref:`ch-whole-pipeline`.
+    read the criteria as guides. Steps of a pipeline are fitted once, on all data.
+    Taught in: :ref:`ch-whole-pipeline`.
 
     References
     ----------
@@ -109,133 +136,142 @@ def choose_n_experts(
 
     Examples
     --------
+    >>> import numpy as np
     >>> from moelib import MixtureOfExperts, standard_model
     >>> X, y = standard_model(d=5, n_experts=3).sample(2000, np.random.default_rng(0))
-    >>> template = MixtureOfExperts(method="em", fit_intercept=True, n_init=3, random_state=0)
-    >>> choose_n_experts(template, X, y, n_experts=(2, 3)).best_k
+    >>> choose_n_experts(MixtureOfExperts(random_state=0), X, y, n_experts=(1, 2, 3)).best_k
     3
     """
     as_choice(criterion, "criterion", CRITERIA)
-    sizes = sorted(set(n_experts))
+    sizes, y = _sizes(n_experts), as_labels(y, len(y))
+    before, template, X = _steps(estimator, X, y)
+    _check_template(template)
+    data = X, y, sample_weight
+    jobs = Parallel(n_jobs=n_jobs, return_as="generator")(
+        delayed(_fit)(clone(template).set_params(n_experts=k), data) for k in sizes
+    )
+    results = tqdm(jobs, total=len(sizes), desc="numbers of experts", disable=not verbose)
+    fits, restarted = _nested_fits(dict(zip(sizes, results)), data)
+    table = _table(fits, restarted)
+    sound = table[~table["degenerate"]]
+    if not len(sound):
+        warn(
+            "no fit is sound: the noise has collapsed for every number of experts. Use "
+            "noise='shared', or a model made for such labels",
+            AssumptionWarning,
+        )
+    best_k = int((sound if len(sound) else table)[criterion].idxmin())
+    best = fits[best_k]
+    if before is not None:
+        best = Pipeline([*before.steps, (estimator.steps[-1][0], best)])
+    return Selection(best_k, best, fits, table, criterion)
+
+
+def _sizes(n_experts):
+    one = isinstance(n_experts, numbers.Integral)
+    if not one and not np.iterable(n_experts):
+        raise ValueError(f"n_experts must be an integer or name some to try, got {n_experts!r}")
+    sizes = list(range(1, int(n_experts) + 1)) if one else sorted(set(n_experts))
     if not sizes:
-        raise ValueError("n_experts must name at least one number of experts to try")
+        raise ValueError(f"n_experts must name integers of at least 1 to try, got {n_experts!r}")
+    return [as_count(k, "n_experts") for k in sizes]
+
+
+def _check_template(template):
+    if not isinstance(template, MixtureOfExperts):
+        raise ValueError(
+            "estimator must be a MixtureOfExperts or a Pipeline that ends in one, got "
+            f"{type(template).__name__}"
+        )
+    climbs = [name for name, method in METHODS.items() if method.at_maximum]
+    if not template.refine and template.method not in climbs:
+        raise ValueError(
+            "criteria compare maxima of the likelihood: use refine=True, or method='em'"
+        )
+
+
+def _steps(estimator, X, y):
+    """The fitted steps before the mixture, the mixture, and the inputs that it gets."""
+    if not isinstance(estimator, Pipeline):
+        return None, estimator, X
+    before, template = clone(estimator[:-1]), estimator.steps[-1][1]
+    if not before.steps:
+        return before, template, X
+    Z = before.fit_transform(X, y)
+    if not isinstance(Z, pd.DataFrame):
+        try:
+            named = pd.DataFrame(Z, columns=before.get_feature_names_out())
+            before.set_output(transform="pandas")
+        except (AttributeError, ValueError):  # steps that name no columns
+            return before, template, Z
+        Z = named
+    return before, template, Z
+
+
+def _fit(fit, data):
+    """The fit, or the error that it raised; and its warnings."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            result = fit.fit(*data)
+        except ValueError as error:
+            result = error
+    return result, [(str(one.message), one.category) for one in caught]
+
+
+def _nested_fits(results, data):
+    """Fits by k, each no worse than the smaller ones that it contains, and which were restarted."""
+    errors = [fit for fit, _ in results.values() if isinstance(fit, ValueError)]
+    if len(errors) == len(results):
+        raise errors[0]
     fits: dict = {}
-    restarted = dict.fromkeys(sizes, False)
-    for k in sizes:
-        fit = clone(estimator).set_params(n_experts=k).fit(X, y, sample_weight)
-        if fit.standard_errors_ is None:
-            raise ValueError(
-                "criteria compare maxima of the likelihood: use refine=True, or method='em'"
-            )
-        smaller = max(fits, default=None)
-        if smaller is not None and _nested(fit):
-            least = fits[smaller].log_likelihood_ - SLACK * fit.n_samples_
-            if fit.log_likelihood_ < least:
-                warn(
-                    f"{k} experts fitted worse than {smaller}, which they contain: the climb got "
-                    f"stuck (by {fits[smaller].log_likelihood_ - fit.log_likelihood_:.3g} nats). "
-                    f"Started again from the {smaller} experts with one doubled; a larger n_init "
-                    "would help",
-                    ConvergenceWarning,
-                )
-                fit = _from_twins(fit, fits[smaller].model_, X, y, sample_weight)
-                restarted[k] = True
+    restarted = {}
+    for k, (fit, caught) in results.items():
+        if isinstance(fit, ValueError):
+            warn(f"k = {k}: left out: {fit}", AssumptionWarning)
+            continue
+        smaller = max((j for j in fits if fits[j].sound_), default=None)
+        restarted[k] = smaller is not None and _is_stuck(fit, fits[smaller])
+        if restarted[k]:
+            by = fits[smaller].log_likelihood_ - fit.log_likelihood_
+            caught = [(_restart_sentence(k, smaller, by), ConvergenceWarning)]
+            fit, more = from_twins(fit, fits[smaller].model_, data)
+            caught += [(str(one.message), one.category) for one in more]
         fits[k] = fit
-    rows = [
-        {
-            "k": k,
-            "log_likelihood": fit.log_likelihood_,
-            "n_parameters": fit.n_parameters_,
-            **{name: getattr(fit, name)(X, y, sample_weight) for name in sorted(CRITERIA)},
-            "converged": fit.converged_,
-            "restarted": restarted[k],
-        }
-        for k, fit in fits.items()
-    ]
-    table = pd.DataFrame(rows).set_index("k")
-    best_k = int(table[criterion].idxmin())
-    return Selection(best_k, fits[best_k], fits, table)
+        for sentence, category in caught:
+            warn(f"k = {k}: {sentence}", category)
+    return fits, restarted
 
 
-def with_twin(model, i):
-    """The same law of the data with one expert more: expert ``i`` and its twin share its part.
+def _is_stuck(fit, smaller):
+    least = smaller.log_likelihood_ - SLACK * fit.n_samples_
+    return is_nested(fit) and fit.sound_ and fit.log_likelihood_ < least
 
-    Needs gate intercepts in what follows. The twin stands first, so that the last expert stays the
-    reference.
 
-    Parameters
-    ----------
-    model : GatedModel
-        The model to enlarge.
-    i : int
-        Number of the expert that gets a twin.
-
-    Examples
-    --------
-    >>> from moelib import GatedModel
-    >>> model = GatedModel(np.eye(2), [[1.0, 0.0]], 0.1)
-    >>> X, y = model.sample(5, np.random.default_rng(0))
-    >>> np.allclose(with_twin(model, 1).log_density(X, y), model.log_density(X, y))
-    True
-    """
-    k = model.n_experts
-    experts = np.vstack([model.experts[i], model.experts])
-    slopes = np.vstack([model.gates, np.zeros(model.n_features)])
-    intercepts = np.append(model.gate_intercepts, 0.0)
-    intercepts[i] -= np.log(2)
-    slopes, intercepts = np.vstack([slopes[i], slopes]), np.append(intercepts[i], intercepts)
-    return replace(
-        model,
-        experts=experts,
-        expert_intercepts=np.append(model.expert_intercepts[i], model.expert_intercepts),
-        gates=(slopes - slopes[-1])[:k],
-        gate_intercepts=(intercepts - intercepts[-1])[:k],
+def _restart_sentence(k, smaller, by):
+    return (
+        f"{k} experts fitted worse than {smaller}, which they contain: the climb got stuck (by "
+        f"{by:.3g} nats). Started again from the {smaller} with one doubled; a larger n_init would "
+        "help"
     )
 
 
-def _nested(fit):
-    """Whether models of fewer experts lie inside those of more, at no cost.
-
-    The gate needs intercepts, and no ridge: twins would pay it twice.
-    """
-    return fit.free_.gate_intercepts and not fit.free_.gate_ridge
-
-
-def _from_twins(fit, smaller, X, y, sample_weight):
-    """Climb from the smaller model with each expert doubled in turn, and keep the best.
-
-    Exact twins come first: they stay twins and cannot end below the smaller model. Then the twins
-    divide the samples of their expert, and may end above.
-    """
-    climbs = []  # pairs of a fit and its warnings
-    for i in range(smaller.n_experts):
-        twins = with_twin(smaller, i)
-        while twins.n_experts < fit.n_experts:
-            twins = with_twin(twins, 0)
-        for start in (twins, _divided(twins, X, y, fit.free_, sample_weight)):
-            climber = clone(fit).set_params(
-                method="em", init=start, n_init=1, refine=True, anneal=False
-            )
-            with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter("always")
-                climbs.append((climber.fit(X, y, sample_weight), caught))
-    best, caught = max(climbs, key=lambda climb: climb[0].log_likelihood_)
-    for warning in caught:
-        warn(warning.message, warning.category)
-    return best
-
-
-def _divided(twins, X, y, free, sample_weight):
-    """Give the first expert half of what the twins answer, the other half to its twin.
-
-    The halves are two clusters of inputs and residuals.
-    """
-    r = weighted_responsibilities(twins.posterior(X, y), as_weights(sample_weight, len(y)))
-    residual = (y - twins.expert_means(X)[:, 0]) / twins.noise
-    points = np.column_stack([X / np.maximum(X.std(axis=0), np.finfo(float).tiny), residual])
-    halves = KMeans(2, n_init=1, random_state=0).fit_predict(points, sample_weight=r[:, 0] + 1e-12)
-    same = np.all(np.isclose(twins.experts, twins.experts[0]), axis=1)
-    place = np.flatnonzero(same)[:2]
-    together = r[:, place].sum(axis=1)
-    r[:, place[0]], r[:, place[1]] = together * (halves == 0), together * (halves == 1)
-    return m_step(twins, free.expert_design(X), free.gate_design(X), y, r, free)
+def _table(fits, restarted):
+    rows = []
+    for k, fit in fits.items():
+        reached = fit.log_likelihood_, fit.n_parameters_
+        by_bic = bic(*reached, fit.n_samples_)
+        rows.append(
+            {
+                "k": k,
+                "log_likelihood": fit.log_likelihood_,
+                "n_parameters": fit.n_parameters_,
+                "aic": aic(*reached),
+                "bic": by_bic,
+                "icl": icl(by_bic, fit.entropy_),
+                "converged": fit.converged_,
+                "restarted": bool(restarted[k]),
+                "degenerate": not fit.sound_,
+            }
+        )
+    return pd.DataFrame(rows).set_index("k")

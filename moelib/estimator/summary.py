@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from moelib.estimator.selection import aic, bic
-from moelib.links import as_link
+from moelib.estimator.criteria import aic, bic
+from moelib.estimator.diagnostics import parameter_names
 from moelib.parameters import FreeParameters
 from moelib.validation import as_probability
 
@@ -46,7 +46,8 @@ class Summary:
         """What the columns mean, in one line."""
         return (
             f"z: estimate over s.e.; {self.level:.0%} intervals, for the noise on a log scale; "
-            "gates are relative to the last expert"
+            "gates are relative to the last expert; an infinite s.e. has no z: the data do not "
+            "determine that parameter"
         )
 
     def _repr_html_(self):
@@ -55,13 +56,16 @@ class Summary:
         return f"<p>{head}</p>{body}<p>{self.note}</p>"
 
 
-def facts(fit):
+def facts(fit, errors="observed"):
     """What stands above the table of a finished ``MixtureOfExperts``: a dict of words."""
     reached = fit.log_likelihood_, fit.n_parameters_
+    noise = "one for each" if fit.free_.noise_per_expert else "one for all"
     return {
-        "method": fit.method,
-        "experts": fit.n_experts,
-        "link": as_link(fit.link).name,
+        "method": fit.method_,
+        "experts": fit.model_.n_experts,
+        "link": fit.model_.link.name,
+        "noise": noise if fit.free_.noise else "known",
+        "standard errors": errors,
         "samples": f"{fit.n_samples_:g}",
         "parameters": fit.n_parameters_,
         "log-likelihood": f"{fit.log_likelihood_:.2f}",
@@ -113,31 +117,21 @@ def parameter_table(model, errors, *, free=FreeParameters(), names=None, level=0
     level = as_probability(level, "level")
     k, d = model.experts.shape
     names = [f"x{j + 1}" for j in range(d)] if names is None else [str(name) for name in names]
-    terms = [*names, *["intercept"] * free.intercepts]
-    gate_terms = [*names * free.gate_slopes, *["intercept"] * free.gate_intercepts]
-    index = [("expert", str(i + 1), term) for i in range(k) for term in terms]
-    index += [("gate", str(i + 1), term) for i in range(k - 1) for term in gate_terms]
-    index += [("noise", "", "")] * free.noise
+    index = parameter_names(model, free, names)
     estimate = free.vector(model)
-    error = np.sqrt(np.diag(errors.covariance))
-    error[_undetermined(errors, free)] = np.inf
+    error = np.sqrt(np.maximum(np.diag(errors.covariance), 0.0))
+    error[errors.undetermined] = np.inf
     margin = norm.ppf((1 + level) / 2) * error
     low, high = estimate - margin, estimate + margin
     with np.errstate(divide="ignore", invalid="ignore"):
-        z = estimate / error
-    if free.noise:  # the last entry is on a log scale
-        estimate[-1], low[-1], high[-1] = np.exp([estimate[-1], low[-1], high[-1]])
-        error[-1], z[-1] = error[-1] * estimate[-1], np.nan
+        z = np.where(errors.undetermined, np.nan, estimate / error)
+    noise = slice(len(estimate) - free.n_noises(k), None)  # on a log scale
+    with np.errstate(over="ignore"):
+        estimate[noise], low[noise], high[noise] = np.exp(
+            [estimate[noise], low[noise], high[noise]]
+        )
+    error[noise], z[noise] = error[noise] * estimate[noise], np.nan
     return pd.DataFrame(
         {"estimate": estimate, "s.e.": error, "z": z, "low": low, "high": high},
         index=pd.MultiIndex.from_tuples(index, names=COLUMNS),
     )
-
-
-def _undetermined(errors, free):
-    """Where a standard error is infinite, in the order of ``FreeParameters.vector``."""
-    experts = [errors.experts] + [errors.expert_intercepts[:, None]] * free.intercepts
-    gates = [errors.gates] * free.gate_slopes
-    gates += [errors.gate_intercepts[:, None]] * free.gate_intercepts
-    noise = np.full(int(free.noise), errors.noise)
-    return np.isinf(np.concatenate([np.hstack(experts).ravel(), np.hstack(gates).ravel(), noise]))

@@ -17,6 +17,8 @@ __getattr__, __dir__, __all__ = face(
         "census": "CENSUS",
         "experts": "EXPERTS",
         "coverage": "COVERAGE",
+        "own_data": "OWN_DATA",
+        "regimes": "REGIMES",
         "many_experts": "MANY_EXPERTS",
         "tails": "TAILS",
         "samples": "SAMPLES",

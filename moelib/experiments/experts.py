@@ -231,7 +231,8 @@ def _refined(cell, model, X, y, kind, rng):
         return []
     if kind != "polynomial":
         return []
-    fit = MixtureOfExperts(cell["k"], link=cell["link"], random_state=rng).fit(X, y)
+    settings = dict(method="two-loss", link=cell["link"], fit_intercept=False, n_init=1)
+    fit = MixtureOfExperts(cell["k"], random_state=rng, **settings).fit(X, y)
     return [errors(fit.experts_, model) | {"loss": -fit.log_likelihood_ / len(y)}]
 
 

@@ -8,6 +8,8 @@ from moelib.estimator.mixture import MixtureOfExperts
 def quiet_fit(model, X, y, settings, rng):
     """Fit a mixture with these settings; what it warns of shows in the rows of the experiment.
 
+    What they leave open is as in the theory: no intercepts, one noise, a single start.
+
     Parameters
     ----------
     model : GatedModel
@@ -41,7 +43,7 @@ def quiet_fit(model, X, y, settings, rng):
     >>> quiet_fit(model, X, y, settings, np.random.default_rng(0)).noise_
     0.05
     """
-    settings = dict(settings)
+    settings = dict(fit_intercept=False, noise="shared", n_init=1) | settings  # as in the theory
     if settings.get("noise") == "true":
         settings["noise"] = model.noise
     estimator = MixtureOfExperts(model.n_experts, link=model.link, random_state=rng, **settings)

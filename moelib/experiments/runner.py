@@ -28,7 +28,9 @@ from moelib.experiments.experiment import Experiment, cell_name
 from moelib.experiments.experts import EXPERTS
 from moelib.experiments.failure_map import FAILURE_MAP
 from moelib.experiments.many_experts import MANY_EXPERTS
+from moelib.experiments.own_data import OWN_DATA
 from moelib.experiments.provenance import NOT_RECORDED, code_hash, recorded_code
+from moelib.experiments.regimes import REGIMES
 from moelib.experiments.samples import SAMPLES
 from moelib.experiments.tables import BOOK, DIGITS, UNREPEATABLE, find_table
 from moelib.experiments.tails import TAILS
@@ -41,6 +43,8 @@ EXPERIMENTS = {
         CENSUS,
         EXPERTS,
         COVERAGE,
+        OWN_DATA,
+        REGIMES,
         MANY_EXPERTS,
         TAILS,
         SAMPLES,

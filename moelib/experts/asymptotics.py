@@ -10,6 +10,8 @@ from itertools import permutations
 import numpy as np
 from scipy.special import factorial
 
+from moelib.data.arrays import as_floats
+from moelib.experts.assumed import as_theory_model
 from moelib.hermite import hermite
 from moelib.quadrature import gaussian_rule, mean_over_noise
 from moelib.validation import as_probability
@@ -58,6 +60,7 @@ def first_order_error(F, E, A, shares, *, mu=0.5):
     array([[0.      , 0.333333],
            [0.333333, 0.      ]])
     """
+    F, E, A, shares = as_floats(F, E, A, shares)
     dual = np.linalg.pinv(A).T
     f = dual @ F @ dual.T
     e = np.einsum("abcd,ia,mb,jc,jd->imj", E, dual, dual, dual, dual, optimize=True)
@@ -82,7 +85,8 @@ def error_constants(model, transforms, *, mu=0.5):
     Parameters
     ----------
     model : GatedModel
-        With orthonormal experts that are orthogonal to the gates.
+        With orthonormal experts that are orthogonal to the gates and have no intercepts, and one
+        noise.
     transforms : LabelTransforms
         Made for the link and the noise of the model.
     mu : float
@@ -117,6 +121,7 @@ def error_constants(model, transforms, *, mu=0.5):
     >>> np.allclose(inside, same, rtol=0.05), np.allclose(more, 37 / 7 * outside, rtol=0.05)
     (True, True)
     """
+    as_theory_model(model, "one noise for all experts", "experts without intercepts")
     A, k, mu = model.experts, model.n_experts, as_probability(mu, "mu")
     if not (np.allclose(A @ A.T, np.eye(k)) and np.allclose(A @ model.gates.T, 0)):
         raise ValueError(

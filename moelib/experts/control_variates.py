@@ -12,8 +12,10 @@ from math import factorial
 
 import numpy as np
 
+from moelib.data.arrays import as_floats
 from moelib.hermite import hermite
 from moelib.quadrature import mean_over_noise
+from moelib.validation import as_count, as_vector
 
 
 def hermite_exponents(r, degree):
@@ -24,7 +26,7 @@ def hermite_exponents(r, degree):
     >>> hermite_exponents(2, 2).tolist()
     [[0, 0], [1, 0], [0, 1], [2, 0], [1, 1], [0, 2]]
     """
-    rows = []
+    r, degree, rows = as_count(r, "r"), as_count(degree, "degree", least=0), []
     for m in range(degree + 1):
         for variables in itertools.combinations_with_replacement(range(r), m):
             rows.append(np.bincount(np.array(variables, dtype=int), minlength=r))
@@ -51,6 +53,7 @@ def hermite_features(z, degree):
     >>> hermite_features(np.array([[2.0]]), degree=2)[0].round(3)  # 1, z, (z^2 - 1) / sqrt(2)
     array([1.   , 2.   , 2.121])
     """
+    (z,), degree = as_floats(z), as_count(degree, "degree", least=0)
     tables = np.array([hermite(m, z) / np.sqrt(factorial(m)) for m in range(degree + 1)])
     columns = [np.ones(len(z))]
     for exponents in hermite_exponents(z.shape[1], degree)[1:]:
@@ -134,7 +137,8 @@ def entry_variances(transform, order, *, shares, noise=0.0, nodes=40):
     >>> entry_variances(lambda y: y**2 - 1, 2, shares=np.array([0.5, 0.5]))  # 15/2 + 1/4
     (7.75, 4.0)
     """
-    k = len(shares)
+    shares, order = as_vector(shares, "shares"), as_count(order, "order")
+    k, nodes = len(shares), as_count(nodes, "nodes")
     t, weight = np.polynomial.hermite_e.hermegauss(nodes)
     z, mass = _product(t, k), np.prod(_product(weight / weight.sum(), k), axis=1)
     powers = (mean_over_noise(transform, t, noise, power=p) for p in (1, 2))

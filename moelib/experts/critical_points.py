@@ -11,7 +11,9 @@ from itertools import combinations_with_replacement
 
 import numpy as np
 
+from moelib.data.arrays import as_floats
 from moelib.experts.l4 import derivatives, minimize_l4_lbfgs, move, random_unit_rows, tangent_basis
+from moelib.validation import as_count, as_generator, as_vector
 
 ZERO = 1e-6  # share of the largest absolute eigenvalue that counts as zero
 POINT_KINDS = ["strict minimum", "strict saddle", "degenerate"]
@@ -66,6 +68,7 @@ def classify(eigenvalues, *, tol=ZERO):
     >>> classify(np.array([[1.0, 2.0], [-1.0, 2.0], [0.0, 2.0]])).tolist()
     ['strict minimum', 'strict saddle', 'degenerate']
     """
+    (eigenvalues,) = as_floats(eigenvalues)
     low = np.min(eigenvalues, axis=-1)
     zero = tol * np.abs(eigenvalues).max(axis=-1)
     return np.array(POINT_KINDS)[np.where(low > zero, 0, np.where(low < -zero, 1, 2))]
@@ -97,7 +100,8 @@ def find_critical_points(T, V, mu, *, max_iter=200, tol=1e-9):
         The ends with a gradient of zero; the other starts, which stopped at a local minimum of the
         gradient's length, are left out.
     """
-    V, size = V.copy(), np.abs(T).max()
+    (T,), V = as_floats(T), np.array(V, dtype=float)
+    size = np.abs(T).max()
     damping = np.full(len(V), size**2)
     basis = tangent_basis(V)
     _, g, H = derivatives(T, V, mu, basis)
@@ -145,6 +149,7 @@ def merge(V, *, tol=1e-5):
     from scipy.sparse.csgraph import connected_components
     from scipy.spatial import cKDTree
 
+    (V,) = as_floats(V)
     k, r = V.shape[1:]
     directions = random_unit_rows(4 * k, np.random.default_rng(0), r)
     features = np.sort(np.abs(V @ directions.T), axis=1).reshape(len(V), -1)
@@ -188,10 +193,12 @@ def census(T, mu, rng, *, n_init=500, n_experts=None):
      2.00  strict saddle, index 2
      3.00  strict saddle, index 2
     """
+    (T,), rng, n_init = as_floats(T), as_generator(rng), as_count(n_init, "n_init")
     r, n_descents = len(T), n_init // 5
-    k = r if n_experts is None else n_experts
+    k = r if n_experts is None else as_count(n_experts, "n_experts")
     starts = np.array([random_unit_rows(k, rng, r) for _ in range(n_init)])
-    starts[:n_descents] = [minimize_l4_lbfgs(T, V, mu)[0] for V in starts[:n_descents]]
+    for i in range(n_descents):
+        starts[i] = minimize_l4_lbfgs(T, starts[i], mu)[0]
     V = find_critical_points(T, starts, mu)
     values, _, H = derivatives(T, V, mu)
     spectra = np.linalg.eigvalsh(H)
@@ -229,7 +236,7 @@ def stable_occupancies(lam, k, mu):
     >>> stable_occupancies([3.0, 2.0], k=2, mu=1.5).tolist()
     [[2, 0], [1, 1], [0, 2]]
     """
-    lam = np.asarray(lam)
+    lam, k = as_vector(lam, "lam"), as_count(k, "k")
     rows = np.array(list(combinations_with_replacement(range(len(lam)), k)))
     n = np.sum(rows[:, :, None] == np.arange(len(lam)), axis=1)
     gain = (lam * (n - 1 - mu))[:, :, None] < (lam * n)[:, None, :]
@@ -238,7 +245,7 @@ def stable_occupancies(lam, k, mu):
 
 def torus(angles):
     """Two rows in the plane from their two angles, in degrees: (..., 2) to (..., 2, 2)."""
-    radians = np.radians(angles)
+    radians = np.radians(np.asarray(angles, dtype=float))
     return np.stack([np.cos(radians), np.sin(radians)], axis=-1)
 
 
@@ -272,7 +279,7 @@ def basins(T, mu, angles, *, step=0.05, n_steps=200):
     array([[ 0., 90.],
            [90.,  0.]])
     """
-    V = torus(np.asarray(angles, dtype=float))
+    V = torus(angles)
     steepest = np.abs(derivatives(T, V, mu)[2]).sum(axis=-1).max()
     for _ in range(n_steps):
         _, gradient, _ = derivatives(T, V, mu)

@@ -9,11 +9,15 @@ Taught in: :ref:`ch-deriving-l4`.
 
 import numpy as np
 from scipy.optimize import minimize
-from torch import tensor
-from torch.func import grad, grad_and_value
 
+from moelib._extras import load
+from moelib.data.arrays import as_floats
 from moelib.experts.l4 import best_of_starts, tensor_l4
 from moelib.metrics import unit_rows
+from moelib.validation import as_count, as_generator, as_matrix
+
+torch = load("torch", "moelib.experts.free_rows")
+grad, grad_and_value, tensor = torch.func.grad, torch.func.grad_and_value, torch.tensor
 
 
 def minimize_free_rows(loss, start, *data, floor=-1e4, wall=1000.0, **weights):
@@ -47,6 +51,7 @@ def minimize_free_rows(loss, start, *data, floor=-1e4, wall=1000.0, **weights):
     >>> A
     array([[3., 3.]])
     """
+    start = np.array(start, dtype=float)
 
     def value_and_slope(flat):
         slope, value = grad_and_value(loss)(tensor(flat.reshape(start.shape)), *data, **weights)
@@ -92,7 +97,7 @@ def gradient_path(loss, start, *data, step=0.01, n_steps=5000, wall=1000.0, **we
     >>> path.ravel()
     array([ 1.,  2.,  4.,  8., 16.])
     """
-    path = [start]
+    path = [np.array(start, dtype=float)]
     while len(path) <= n_steps and np.abs(path[-1]).max() < wall:
         slope = grad(loss)(tensor(path[-1]), *data, **weights)
         path.append(path[-1] - step * slope.numpy())
@@ -125,6 +130,7 @@ def minimize_on_ellipsoid(M, T, A, mu=0.5):
     array([[1.155, 0.   ],
            [0.   , 2.   ]])
     """
+    M, T, A = as_floats(M, T, A)
 
     def lengths(A):
         return np.sqrt(np.sum(A @ M * A, axis=1, keepdims=True))
@@ -170,6 +176,7 @@ def null_vectors(M, rng, *, n_vectors=1000):
     >>> np.abs(xi).round(4)
     array([[0.4472, 0.8944]])
     """
+    M, rng, n_vectors = as_matrix(M, "M"), as_generator(rng), as_count(n_vectors, "n_vectors")
     values, vectors = np.linalg.eigh(M)
     if not values[0] < 0 < values[-1]:
         raise ValueError(
@@ -213,6 +220,7 @@ def steepness(M, T, lam, starts, *, mu=0.5):
     >>> round(steepness(M, T, 1.0, np.eye(2)), 6)  # 0.25 (0.5 - 0.25): the rare expert
     0.0625
     """
+    M, T, starts = as_floats(M, T, starts)
     MM = np.multiply.outer(M, M)
     MM = (MM + MM.swapaxes(1, 2) + MM.swapaxes(1, 3)) / 3
-    return -best_of_starts(T - lam / mu * MM, np.asarray(starts)[:, None], mu)[1][-1]
+    return -best_of_starts(T - lam / mu * MM, starts[:, None], mu)[1][-1]

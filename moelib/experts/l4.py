@@ -7,12 +7,14 @@ all of R^{k x r}. The sample form, which needs no tensor, is :func:`moelib.l4_lo
 import numpy as np
 from scipy.optimize import minimize
 
-from moelib.validation import ConvergenceWarning, as_choice, warn
+from moelib.data.arrays import as_floats
+from moelib.validation import ConvergenceWarning, as_choice, as_count, as_generator, warn
 
 
 def random_unit_rows(k, rng, r=None):
     """A (k, r) array of independent rows, each uniform on the unit sphere; r is k if not given."""
-    V = rng.standard_normal((k, k if r is None else r))
+    k, r = as_count(k, "k"), as_count(k if r is None else r, "r")
+    V = as_generator(rng).standard_normal((k, r))
     return V / np.linalg.norm(V, axis=1, keepdims=True)
 
 
@@ -44,6 +46,7 @@ def tensor_l4(T, V, mu):
     >>> loss
     -2.0
     """
+    T, V = as_floats(T, V)
     k, r = V.shape
     squares = (V[:, :, None] * V[:, None, :]).reshape(k, r * r)
     slices = (squares @ T.reshape(r * r, r * r)).reshape(k, r, r)  # T[v_i, v_i, ., .]
@@ -58,10 +61,10 @@ def tangent_basis(V):
 
     A reflection maps the first axis to plus or minus the row; the other axes go to the basis.
     """
-    w = V.copy()
+    w = np.array(V, dtype=float)
     w[..., 0] += np.where(w[..., 0] < 0, -1.0, 1.0)
     outer = w[..., :, None] * w[..., None, 1:]
-    return np.eye(V.shape[-1])[:, 1:] - 2 * outer / np.sum(w**2, axis=-1)[..., None, None]
+    return np.eye(w.shape[-1])[:, 1:] - 2 * outer / np.sum(w**2, axis=-1)[..., None, None]
 
 
 def move(V, x, basis=None):
@@ -115,7 +118,7 @@ def derivatives(T, V, mu, basis=None):
     >>> np.diag(hessian)          # 4 (2 + 0.5 * 2), twice
     array([12., 12.])
     """
-    B = tangent_basis(V) if basis is None else basis
+    T, V, B = as_floats(T, V, tangent_basis(V) if basis is None else basis)
     k, r = V.shape[-2:]
     pairs = V[..., :, None, :, None] * V[..., None, :, None, :]
     slices = (pairs.reshape(*V.shape[:-2], k * k, r * r) @ T.reshape(r * r, r * r)).reshape(
@@ -169,6 +172,7 @@ def minimize_l4_gradient(T, V, mu=0.5, *, max_iter=2000, tol=1e-8):
     ConvergenceWarning
         When ``max_iter`` steps were not enough.
     """
+    T, V = as_floats(T, V)
     loss, gradient = tensor_l4(T, V, mu)
     tangent = _tangential(gradient, V)
     losses, step = [loss], 0.1 / max(np.abs(T).max(), np.finfo(float).tiny)
@@ -189,10 +193,8 @@ def minimize_l4_gradient(T, V, mu=0.5, *, max_iter=2000, tol=1e-8):
                 return V, losses
         V, loss, tangent, step = candidate, new_loss, new_tangent, 2 * step
         losses.append(loss)
-    warn(
-        f"gradient descent on L4 stopped after {max_iter} steps: raise max_iter",
-        ConvergenceWarning,
-    )
+    message = f"gradient descent on L4 stopped after {max_iter} steps: raise max_iter"
+    warn(message, ConvergenceWarning)
     return V, losses
 
 
@@ -216,6 +218,7 @@ def minimize_l4_lbfgs(T, V, mu=0.5, *, max_iter=500):
     max_iter : int
         Most steps.
     """
+    T, V = as_floats(T, V)
     shape, losses, steps = V.shape, [tensor_l4(T, V, mu)[0]], 0
 
     def loss_and_gradient(flat):
@@ -286,6 +289,9 @@ def best_of_starts(T, starts, mu=0.5, *, solver="lbfgs"):
     -1.5
     """
     run = SOLVERS[as_choice(solver, "solver", list(SOLVERS))]
+    (T,), starts = as_floats(T), list(starts)
+    if not starts:
+        raise ValueError("starts must have at least one start, got none")
     return min((run(T, V, mu) for V in starts), key=lambda found: found[1][-1])
 
 

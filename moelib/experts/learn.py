@@ -17,7 +17,8 @@ from moelib.experts.l4 import SOLVERS, random_unit_rows
 from moelib.experts.moments import Moments
 from moelib.experts.reduction import Reduction, reduce_checked, whiten
 from moelib.experts.signs import first_moment_signs
-from moelib.validation import as_choice, as_generator, as_probability, as_sample
+from moelib.threads import one_blas_thread
+from moelib.validation import as_choice, as_count, as_generator, as_probability, as_sample
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +70,7 @@ class ExpertFit:
         return self.reduction.basis
 
 
+@one_blas_thread
 def learn_experts(
     X,
     y,
@@ -158,6 +160,7 @@ def learn_experts(
     )
 
 
+@one_blas_thread
 def learn_experts_from_batches(batches, n_experts, rng, **options):
     """Recover the experts from data that need not fit in memory.
 
@@ -197,7 +200,7 @@ def experts_from_sample(sample, n_experts, rng, **options):
 
 def _learn(batches, n_experts, rng, *, mu=0.5, n_init=5, solver="lbfgs", **options):
     """Experts from batches that have been checked; the other options go to the tensor."""
-    rng, mu = as_generator(rng), as_probability(mu, "mu")
+    rng, mu, n_init = as_generator(rng), as_probability(mu, "mu"), as_count(n_init, "n_init")
     run = SOLVERS[as_choice(solver, "solver", list(SOLVERS))]
     reduction, tensor = whitened_fourth(batches, n_experts, **options)
     runs = [run(tensor, random_unit_rows(n_experts, rng), mu) for _ in range(n_init)]

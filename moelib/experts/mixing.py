@@ -14,7 +14,8 @@ from math import comb, factorial
 
 import numpy as np
 
-from moelib.validation import as_vector
+from moelib.experts.assumed import as_theory_model
+from moelib.validation import as_count, as_vector
 
 REACH = 8  # standard deviations of the scores that the quadrature covers
 POINTS = 24  # on the circle that stands for the derivatives
@@ -53,9 +54,10 @@ def gate_slopes(model, u, *, order=4):
     ----------
     Taught in: :ref:`ch-label-transforms`.
     """
+    order = as_count(order, "order", least=0)
     W, along = model.gates, model.gates @ as_vector(u, "u", model.n_features)
     rotation, lengths, _ = np.linalg.svd(W, full_matrices=False)
-    step = 0.4 / max(2.0, float(lengths.max()))  # finer than the distance of the poles
+    step = 0.4 / max(2.0, float(lengths.max(initial=0.0)))  # finer than the distance of the poles
     t = np.arange(-REACH, REACH + step, step)
     grid = np.array(list(product(t, repeat=len(lengths))))
     weight = np.exp(-0.5 * np.sum(grid**2, axis=1))
@@ -70,7 +72,7 @@ def gate_slopes(model, u, *, order=4):
 
 def _mean_softmax(scores, weight):
     """Weighted mean of the softmax of scores (k-1, n), with a last one of zero: (k,)."""
-    scores = np.vstack([scores, np.zeros_like(scores[:1])])
+    scores = np.vstack([scores, np.zeros((1, scores.shape[1]))])
     odds = np.exp(scores - scores.real.max(axis=0))
     return (odds / odds.sum(axis=0)) @ weight / weight.sum()
 
@@ -86,7 +88,7 @@ def mixed_moment(t, model, u):
         The numbers :math:`\tau_0, \dots, \tau_m` of the function T for the link and the noise of
         the model, as from :func:`moelib.quadrature.hermite_moments`.
     model : GatedModel
-        Under the assumptions (U) and (O).
+        Under the assumptions (U) and (O), with one noise and experts without intercepts.
     u : (d,) array
         Direction, any length.
 
@@ -105,6 +107,8 @@ def mixed_moment(t, model, u):
     ----------
     Taught in: :ref:`ch-label-transforms`.
     """
+    as_theory_model(model, "one noise for all experts", "experts without intercepts")
+    t, u = as_vector(t, "t"), as_vector(u, "u", model.n_features)
     m = len(t) - 1
     slopes, along = gate_slopes(model, u, order=m), model.experts @ u
     return float(sum(comb(m, r) * t[r] * along**r @ slopes[m - r] for r in range(1, m + 1)))

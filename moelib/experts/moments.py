@@ -10,13 +10,19 @@ Centring with the sample means leaves the expectations as they are, since :math:
 and lowers the variance. Both are kept as sums (:mod:`moelib.experts.sums`), so that batches add up.
 """
 
+from contextlib import nullcontext
+
 import numpy as np
 
+from moelib.data.arrays import as_inputs
 from moelib.data.batches import BLOCK, as_batch, row_blocks
 from moelib.experts.l4 import tensor_l4
 from moelib.experts.sums import ControlSums, PlainSums, score4_sum
 from moelib.experts.tensors import orthogonal_tensor
-from moelib.validation import as_matrix, as_positive
+from moelib.threads import one_blas_thread
+from moelib.validation import as_count, as_matrix, as_positive, as_vector
+
+WIDE = 20  # columns from which the fourth moment gains by threads
 
 
 class Moments:
@@ -72,9 +78,7 @@ class Moments:
         self.basis = None if basis is None else as_matrix(basis, "basis")
         self.fourth = bool(fourth)
         self.truncate = None if truncate is None else as_positive(truncate, "truncate")
-        if not isinstance(n_blocks, (int, np.integer)) or n_blocks < 1:
-            raise ValueError(f"n_blocks must be a positive integer, got {n_blocks!r}")
-        self.n_blocks, self.control = int(n_blocks), bool(control)
+        self.n_blocks, self.control = as_count(n_blocks, "n_blocks"), bool(control)
         if self.control and truncate is not None:
             raise ValueError("control=True cannot be combined with truncate=: choose one of them")
         self.n = 0
@@ -103,6 +107,11 @@ class Moments:
 
     def add(self, X, y, weights=None):
         """What :meth:`update` does, for a batch that has been checked."""
+        wide = (X if self.basis is None else self.basis).shape[1] >= WIDE
+        with nullcontext() if self.fourth and wide else one_blas_thread:
+            return self._add(X, y, weights)
+
+    def _add(self, X, y, weights):
         weights = np.ones(len(y)) if weights is None else weights
         for rows in row_blocks(len(X)):
             z = X[rows] if self.basis is None else X[rows] @ self.basis
@@ -212,7 +221,8 @@ def fourth_moment(X, q, *, block=BLOCK):
     >>> np.allclose(T, Moments(pair).update(X, y).fourth_moment)
     True
     """
-    n, d = X.shape
+    X, block = as_inputs(X), as_count(block, "block")
+    (n, d), q = X.shape, as_vector(q, "q", len(X))
     q = (q - q.mean()) / n
     first, second = np.triu_indices(d)
     sums = np.zeros((len(first), len(first)))
@@ -253,5 +263,6 @@ def population_moments(A, shares, basis=None):
     >>> float(T[0, 0, 0, 0])
     0.75
     """
-    A = A if basis is None else A @ basis
+    A, shares = as_matrix(A, "A"), as_vector(shares, "shares", len(A))
+    A = A if basis is None else A @ as_matrix(basis, "basis")
     return np.einsum("m,ma,mb->ab", shares, A, A), orthogonal_tensor(shares, A)

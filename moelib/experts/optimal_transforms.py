@@ -25,7 +25,7 @@ from scipy.special import comb, poch
 from moelib.hermite import hermite
 from moelib.links import as_link
 from moelib.quadrature import gaussian_rule, mean_over_noise
-from moelib.validation import as_positive, as_vector
+from moelib.validation import as_count, as_labels, as_positive
 
 REACH = 8  # standard deviations of Z, and of the noise, that the grid of labels covers
 STEPS_PER_NOISE = 8  # grid points in one standard deviation of the noise
@@ -64,7 +64,8 @@ def conditional_hermite(y, order, link="identity", noise=0.05):
     array([[1.  ],
            [0.25]])
     """
-    y, noise = as_vector(y, "y"), as_positive(noise, "noise")
+    y, noise = as_labels(y, None), as_positive(noise, "noise")
+    order = as_count(order, "order", least=0)
     z, log_weight, answers = _nodes(as_link(link), noise)
     hermites = np.array([hermite(j, z) for j in range(order + 1)])
     result = np.empty((order + 1, len(y)))
@@ -82,7 +83,7 @@ def optimal_transform(m, link, noise, *, dimension=None, conditions=True):
     ----------
     m : int
         Order of the transform.
-    link : Link
+    link : str, callable or Link
         The link :math:`g`.
     noise : float
         Standard deviation, positive.
@@ -112,6 +113,8 @@ def optimal_transform(m, link, noise, *, dimension=None, conditions=True):
     """
     from scipy.interpolate import CubicSpline
 
+    m, link, noise = as_count(m, "m"), as_link(link), as_positive(noise, "noise")
+    dimension = None if dimension is None else as_count(dimension, "dimension")
     z, log_weight, answers = _nodes(link, noise)
     grid, step = _grid(answers, noise, link.name)
     hermites = np.array([hermite(j, z) for j in range(m + 1)])
@@ -146,7 +149,8 @@ def score_weights(m, dimension):
     >>> score_weights(2, dimension=3)
     array([6., 4., 1.])
     """
-    j = np.arange(m + 1)
+    dimension = as_count(dimension, "dimension")
+    j = np.arange(as_count(m, "m", least=0) + 1)
     return comb(m, j) * poch(dimension - 1, m - j)
 
 

@@ -9,6 +9,9 @@ from itertools import combinations, combinations_with_replacement
 
 import numpy as np
 
+from moelib.data.arrays import as_floats
+from moelib.validation import as_count
+
 POSITIVE = 1e-9  # a smaller solution counts as zero: the point belongs to other columns
 
 
@@ -48,7 +51,7 @@ def critical_squares(lam, mu, k):
     >>> critical_squares([3.0, 2.0], 0.5, k=1).round(2).tolist()
     [[[1.0, 0.0]], [[0.0, 1.0]], [[0.4, 0.6]]]
     """
-    lam = np.asarray(lam, dtype=float)
+    (lam,), k = as_floats(lam), as_count(k, "k")
     r, found = len(lam), []
     sets = [chosen for n in range(1, r + 1) for chosen in combinations(range(r), n)]
     for columns in combinations_with_replacement(sets, k):
@@ -94,6 +97,7 @@ def first_order_move(E, U, lam, mu):
     array([[ 0.    ,  0.0333],
            [-0.0667,  0.    ]])
     """
+    E, U, lam = as_floats(E, U, lam)
     E = np.einsum("abcd,ia,jb,kc,ld->ijkl", E, U, U, U, U)
     own = np.einsum("iiim->im", E)
     pairs = np.einsum("imjj->im", E) - own
@@ -124,6 +128,7 @@ def farthest_move(size, lam, mu):
     >>> round(farthest_move(0.01, [1.0, 2.0, 2.0], 0.5), 4)
     0.0866
     """
+    (lam,) = as_floats(lam)
     k, others = len(lam), ~np.eye(len(lam), dtype=bool)
-    least = np.add.outer(lam, mu * np.asarray(lam))[others].min()
+    least = np.add.outer(lam, mu * lam)[others].min()
     return float(4 * np.sqrt(k) * (k - 1 + mu) * size / least)

@@ -8,6 +8,7 @@ import numpy as np
 
 from moelib.experts.critical_points import basins, census, torus
 from moelib.experts.l4 import derivatives
+from moelib.validation import as_count
 
 
 def landscape_map(T, mu, rng, *, n_side=61):
@@ -43,7 +44,7 @@ def landscape_map(T, mu, rng, *, n_side=61):
     >>> loss.shape, len(points["saddle"]), round(float(together.mean()), 2)
     ((13, 13), 8, 0.17)
     """
-    axis, step = np.linspace(-45, 135, n_side, retstep=True)
+    axis, step = np.linspace(-45, 135, as_count(n_side, "n_side", least=2), retstep=True)
     mesh = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1)
     starts = mesh[:-1, :-1] + step * np.array([1 / 2, 1 / 6])
     loss = derivatives(T, torus(mesh), mu)[0]

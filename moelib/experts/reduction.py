@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from moelib.data.arrays import as_floats
 from moelib.data.batches import checked
 from moelib.experts.moments import Moments
 from moelib.experts.transforms import KINDS, LabelTransforms, label_transforms, noise_from_size
 from moelib.links import as_link
-from moelib.validation import AssumptionWarning, as_choice, warn
+from moelib.validation import AssumptionWarning, as_choice, as_count, as_matrix, warn
 
 EIGENVALUE_FLOOR = 1e-3  # relative; a smaller eigenvalue of M is noise and would blow up whitening
 LEAST_GAP = 1.5  # the k-th eigenvalue should exceed the size of all further ones by this factor
@@ -58,6 +59,7 @@ class Reduction:
 
     def experts(self, V):
         """Unit experts (k, d), up to sign, from orthonormal directions V (k, k)."""
+        (V,) = as_floats(V)
         experts = (V * np.sqrt(self.eigenvalues)) @ self.basis.T
         return experts / np.linalg.norm(experts, axis=1, keepdims=True)
 
@@ -136,7 +138,8 @@ def reduce_checked(
     n_blocks=1,
 ):
     """What :func:`reduce_batches` does, for batches that have been checked."""
-    link, kind = as_link(link), as_choice(transforms, "transforms", KINDS)
+    n_experts, link = as_count(n_experts, "n_experts"), as_link(link)
+    kind = as_choice(transforms, "transforms", KINDS)
     scale, mean, noise = _label_statistics(batches, link, noise, kind)
     made = label_transforms(link, noise, kind=kind, dimension=n_experts)
     second = Moments(made, fourth=False, truncate=truncate, n_blocks=n_blocks)
@@ -168,13 +171,14 @@ def top_eigenpairs(M, k):
     M : (d, d) array
         A symmetric matrix.
     k : int
-        Number of eigenvalues.
+        Number of eigenvalues, at most d.
 
     Examples
     --------
     >>> top_eigenpairs(np.diag([1.0, 3.0, 2.0]), 2)[0]
     array([3., 2.])
     """
+    M, k = as_matrix(M, "M"), as_count(k, "k")
     values, vectors = np.linalg.eigh(M)
     others = np.abs(values[:-k]).max(initial=0.0)
     values, vectors = values[::-1][:k], vectors[:, ::-1][:, :k]
@@ -199,6 +203,7 @@ def whiten(T, eigenvalues):
     >>> float(whiten(T, np.array([4.0]))[0, 0, 0, 0])
     1.0
     """
+    T, eigenvalues = as_floats(T, eigenvalues)
     for axis in range(T.ndim):
         shape = [1] * T.ndim
         shape[axis] = -1

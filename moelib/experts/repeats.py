@@ -5,9 +5,11 @@ Data set s is drawn by ``default_rng(s)``, so that two methods meet the same one
 
 import numpy as np
 
+from moelib.experts.assumed import as_theory_model
 from moelib.experts.moments import Moments, population_moments
 from moelib.experts.signs import first_moment_signs, likelihood_signs, third_moment_signs
 from moelib.metrics import expert_angles, match_experts, unit_rows
+from moelib.validation import as_count, as_matrix
 
 
 def aligned(A, A_true):
@@ -30,7 +32,7 @@ def aligned(A, A_true):
            [-1.,  2.]])
     """
     order, signs = match_experts(A, A_true)
-    return signs[:, None] * np.asarray(A)[order]
+    return signs[:, None] * as_matrix(A, "A")[order]
 
 
 def learn_sets(learn, model, n, n_sets):
@@ -55,7 +57,7 @@ def learn_sets(learn, model, n, n_sets):
         From the true ones, in degrees.
     """
     found = []
-    for seed in range(n_sets):
+    for seed in range(as_count(n_sets, "n_sets")):
         rng = np.random.default_rng(seed)
         found.append(aligned(learn(*model.sample(n, rng), rng), model.experts))
     return np.array(found), np.degrees([expert_angles(A, model.experts) for A in found])
@@ -67,7 +69,8 @@ def moment_errors(model, transforms, n, n_sets):
     Parameters
     ----------
     model : GatedModel
-        The true model, its experts of unit length and orthogonal to the gates.
+        The true model, with one noise, its experts of unit length, without intercepts and
+        orthogonal to the gates.
     transforms : LabelTransforms
         Those of the estimates.
     n : int
@@ -80,9 +83,10 @@ def moment_errors(model, transforms, n, n_sets):
     list of ((d, d) array, (d, d, d, d) array)
         Estimate less truth, of the second moment and of the fourth.
     """
+    as_theory_model(model, "one noise for all experts", "experts without intercepts")
     M, T = population_moments(model.experts, model.shares())
     errors = []
-    for seed in range(n_sets):
+    for seed in range(as_count(n_sets, "n_sets")):
         sample = model.sample(n, np.random.default_rng(seed))
         found = Moments(transforms).update(*sample)
         errors.append((found.second_moment - M, found.fourth_moment - T))
@@ -95,7 +99,8 @@ def signs_found(model, n, n_sets, *, off=0.2, noise=0.25):
     Parameters
     ----------
     model : GatedModel
-        The true model; its experts are turned by random signs.
+        The true model, with one noise and experts without intercepts; these are turned by random
+        signs.
     n : int
         Samples in a data set.
     n_sets : int
@@ -110,8 +115,9 @@ def signs_found(model, n, n_sets, *, off=0.2, noise=0.25):
     (n_sets, 3) bool array
         By the first moment, by the third, and by the likelihood.
     """
+    as_theory_model(model, "one noise for all experts", "experts without intercepts")
     right = []
-    for seed in range(n_sets):
+    for seed in range(as_count(n_sets, "n_sets")):
         rng = np.random.default_rng(seed)
         X, y = model.sample(n, rng)
         steps = off * unit_rows(rng.standard_normal(model.experts.shape))

@@ -8,11 +8,12 @@ on their spheres; steps get shorter, and the rows are averaged over the second h
 import numpy as np
 from tqdm import tqdm
 
-from moelib.data.batches import checked
+from moelib._extras import load
+from moelib.data.batches import as_batch, checked
 from moelib.experts.l4 import random_unit_rows
 from moelib.experts.learn import expert_fit
 from moelib.experts.reduction import reduce_checked
-from moelib.validation import as_generator, as_positive, as_probability
+from moelib.validation import as_count, as_generator, as_matrix, as_positive, as_probability
 
 
 def learn_experts_sgd(
@@ -96,7 +97,8 @@ def sgd_from_checked(
     batches, n_experts, rng, *, mu=0.5, n_init=1, n_epochs=1, step=None, verbose=False, **options
 ):
     """What :func:`learn_experts_sgd` does, for batches that have been checked."""
-    rng, mu = as_generator(rng), as_probability(mu, "mu")
+    rng, mu, n_init = as_generator(rng), as_probability(mu, "mu"), as_count(n_init, "n_init")
+    n_experts, n_epochs = as_count(n_experts, "n_experts"), as_count(n_epochs, "n_epochs")
     step = 0.15 / n_experts if step is None else as_positive(step, "step")
     reduction = reduce_checked(batches, n_experts, **options)
 
@@ -110,7 +112,9 @@ def sgd_from_checked(
     runs = []
     for _ in tqdm(range(n_init), desc="l4-sgd starts", disable=not verbose):
         V = random_unit_rows(n_experts, rng)
-        found = l4_sgd(stream(), V, reduction.transforms, mu, step=step, frame=reduction.frame)
+        found = sgd_of_checked(
+            stream(), V, reduction.transforms, mu, step=step, frame=reduction.frame
+        )
         runs.append(found)
     return expert_fit(reduction, None, runs)
 
@@ -152,8 +156,15 @@ def l4_sgd(stream, V, transforms, mu=0.5, *, step=0.02, frame=None):
     >>> V.shape, len(losses)
     ((3, 5), 4)
     """
-    as_positive(step, "step")
-    frame = np.eye(V.shape[1]) if frame is None else frame
+    step, V = as_positive(step, "step"), as_matrix(V, "V")
+    frame = np.eye(V.shape[1]) if frame is None else as_matrix(frame, "frame")
+    n_columns = frame.shape[1]
+    sound = (as_batch(X, y, n_columns=n_columns) for X, y in stream if len(y))
+    return sgd_of_checked(sound, V, transforms, mu, step=step, frame=frame)
+
+
+def sgd_of_checked(stream, V, transforms, mu, *, step, frame):
+    """What :func:`l4_sgd` does, for a stream that has been checked."""
     losses, path = [], []
     for t, (X, y) in enumerate(stream):
         loss, gradient = batch_l4(V @ frame, X, y, transforms, mu)
@@ -195,11 +206,11 @@ def batch_l4(A, X, y, transforms, mu):
     gradient : (k, d) array
         Its gradient.
     """
-    import torch
-
-    from moelib.losses import l4_loss
+    torch = load("torch", "learn_experts_sgd")
+    from moelib.losses import l4_of_tensors
 
     rows = torch.tensor(A, requires_grad=True)
-    loss = l4_loss(rows, X, y, transforms, mu=mu, lam=0.0)
+    X, y = (torch.tensor(np.ascontiguousarray(values)) for values in (X, y))
+    loss = l4_of_tensors(rows, X, y, transforms, mu=mu, lam=0.0)
     loss.backward()
     return loss.item(), rows.grad.numpy()

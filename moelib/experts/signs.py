@@ -9,7 +9,7 @@ from moelib.experts.transforms import KINDS, label_transform
 from moelib.hermite import hermite
 from moelib.links import as_link
 from moelib.quadrature import mean_slope
-from moelib.validation import as_choice, as_matrix, as_positive, as_sample
+from moelib.validation import as_choice, as_matrix, as_positive, as_sample, as_vector
 
 
 def first_moment_signs(experts, mean_yx, *, link="identity"):
@@ -41,6 +41,8 @@ def first_moment_signs(experts, mean_yx, *, link="identity"):
     ----------
     Taught in: :ref:`ch-learning-experts`.
     """
+    experts = as_matrix(experts, "experts")
+    mean_yx = as_vector(mean_yx, "mean_yx", experts.shape[1])
     slope = mean_slope(link)
     weights = np.linalg.lstsq(experts.T, mean_yx, rcond=None)[0]
     return np.where(weights * slope < 0, -1.0, 1.0)

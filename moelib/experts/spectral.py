@@ -11,13 +11,14 @@ from functools import reduce
 
 import numpy as np
 
+from moelib.data.arrays import as_floats
 from moelib.data.batches import one_batch, row_blocks
 from moelib.experts.l4 import random_unit_rows
 from moelib.experts.learn import ExpertFit, whitened_fourth
 from moelib.experts.reduction import reduce_checked, whiten
 from moelib.experts.signs import first_moment_signs
 from moelib.experts.transforms import label_transform
-from moelib.validation import as_choice, as_generator, as_sample
+from moelib.validation import as_choice, as_count, as_generator, as_sample
 
 ORDERS = (3, 4)
 
@@ -113,6 +114,7 @@ def spectral_from_sample(
 ):
     """What :func:`learn_experts_spectral` does, for a :class:`~moelib.validation.Sample`."""
     rng, order = as_generator(rng), as_choice(order, "order", ORDERS)
+    n_init = as_count(n_init, "n_init")
     make = _whitened_third if order == 3 else whitened_fourth
     options = dict(link=link, noise=noise, transforms=transforms)
     if truncate is not None:
@@ -229,6 +231,7 @@ def power_method(T, rng, *, n_init=10, n_iter=30, tol=1e-12):
     array([[ 1.,  0.],
            [ 0., -1.]])
     """
+    (T,), rng, n_init = as_floats(T), as_generator(rng), as_count(n_init, "n_init")
     found: list = []
     history: list = []
     rest, fourth = T, T.ndim == 4

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import poch
 
+from moelib.data.arrays import as_floats
 from moelib.experts.control_variates import hermite_features, regression_moment
 from moelib.hermite import score_norm
 
@@ -189,6 +190,7 @@ def score4_sum(pair_products, products, weight):
     -------
     (r, r, r, r) array
     """
+    pair_products, products = as_floats(pair_products, products)
     r = len(products)
     pair_index = np.zeros((r, r), dtype=int)
     first, second = np.triu_indices(r)

@@ -4,7 +4,9 @@ from itertools import permutations
 
 import numpy as np
 
+from moelib.data.arrays import as_floats
 from moelib.experts.l4 import best_of_starts, random_unit_rows
+from moelib.validation import as_count, as_generator
 
 
 def orthogonal_tensor(weights, U):
@@ -27,6 +29,7 @@ def orthogonal_tensor(weights, U):
     >>> float(T[0, 0, 0, 0]), float(T[1, 1, 1, 1]), float(T[0, 0, 1, 1])
     (3.0, 2.0, 0.0)
     """
+    weights, U = as_floats(weights, U)
     return np.einsum("m,ma,mb,mc,md->abcd", weights, U, U, U, U)
 
 
@@ -53,7 +56,8 @@ def random_symmetric(d, order, rng):
     >>> np.allclose(E, E.transpose(2, 0, 3, 1))
     True
     """
-    E = rng.standard_normal((d,) * order)
+    shape = (as_count(d, "d"),) * as_count(order, "order")
+    E = as_generator(rng).standard_normal(shape)
     return sum(E.transpose(axes) for axes in permutations(range(order)))
 
 
@@ -82,5 +86,6 @@ def tensor_norm(T, rng, *, n_init=20):
     >>> round(tensor_norm(T, np.random.default_rng(0)), 9)
     5.0
     """
+    (T,), n_init = as_floats(T), as_count(n_init, "n_init")
     starts = [random_unit_rows(1, rng, len(T)) for _ in range(n_init)]
     return max(-best_of_starts(sign * T, starts, mu=1.0)[1][-1] for sign in (1, -1))

@@ -21,7 +21,7 @@ from moelib.experts.optimal_transforms import optimal_transform
 from moelib.hermite import hermite
 from moelib.links import Link, as_link
 from moelib.quadrature import NEGLIGIBLE, gaussian_rule, label_moment, label_power
-from moelib.validation import as_choice, as_positive, as_vector
+from moelib.validation import as_choice, as_count, as_labels, as_not_negative, as_positive
 
 KINDS = ["polynomial", "optimal", "in-span"]
 LEAST_NOISE = 1e-3  # the least that labels are said to tell
@@ -29,7 +29,7 @@ LEAST_NOISE = 1e-3  # the least that labels are said to tell
 
 @dataclass(frozen=True, eq=False)
 class LabelTransform:
-    r"""A transform :math:`T_m` of one order: call it on labels, an array or a tensor.
+    r"""A transform :math:`T_m` of one order: call it on labels, an array, a list or a tensor.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class LabelTransform:
     coefficients: np.ndarray | None = None
 
     def __call__(self, y):
-        return self.function(y)
+        return self.function(y if hasattr(y, "detach") else np.asarray(y, dtype=float))
 
     @property
     def correlation(self):
@@ -106,7 +106,7 @@ class LabelTransforms:
         return self.q4.coefficients
 
 
-def label_transforms(link="identity", noise=0.05, *, kind="polynomial", dimension=None):
+def label_transforms(link="identity", noise=0.05, kind="polynomial", *, dimension=None):
     r"""Compute the label transforms of order 2 and 4 of a link by quadrature.
 
     Parameters
@@ -151,7 +151,7 @@ def label_transforms(link="identity", noise=0.05, *, kind="polynomial", dimensio
     return LabelTransforms(link, 0.0 if noise == 0 else float(noise), q2, q4)
 
 
-def label_transform(order, link="identity", noise=0.05, *, kind="polynomial", dimension=None):
+def label_transform(order, link="identity", noise=0.05, kind="polynomial", *, dimension=None):
     r"""Compute the label transform of one order.
 
     Parameters
@@ -195,10 +195,9 @@ def label_transform(order, link="identity", noise=0.05, *, kind="polynomial", di
     Taught in: :ref:`ch-label-transforms`.
     """
     as_choice(kind, "kind", KINDS)
-    if not isinstance(order, (int, np.integer)) or order < 1:
-        raise ValueError(f"order must be a positive integer, got {order!r}")
-    order, link = int(order), as_link(link)
-    noise = 0.0 if noise == 0 else as_positive(noise, "noise")
+    order, link = as_count(order, "order"), as_link(link)
+    noise = 0.0 if np.ndim(noise) == 0 and noise == 0 else as_positive(noise, "noise")
+    dimension = None if dimension is None else as_count(dimension, "dimension")
     if kind == "polynomial":
         return _polynomial_transform(order, link, noise)
     if noise == 0:
@@ -235,7 +234,10 @@ def noise_from_labels(y, *, link="identity", floor=LEAST_NOISE):
     >>> round(noise_from_labels(1.25**0.5 * np.array([-1.0, 1.0])), 3)
     0.5
     """
-    return noise_from_size(np.sqrt(np.mean(as_vector(y, "y") ** 2)), link, floor)
+    y, floor = as_labels(y, None), as_not_negative(floor, "floor")
+    if not len(y):
+        raise ValueError("y must have at least one label, got none")
+    return noise_from_size(np.sqrt(np.mean(y**2)), link, floor)
 
 
 def noise_from_size(size, link, floor=LEAST_NOISE):

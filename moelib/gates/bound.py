@@ -17,7 +17,9 @@ coordinate alone give :math:`v^\top (I - \tfrac1k 1 1^\top) v = \sum_i (v_i - m)
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
+from moelib.data.arrays import as_floats
 from moelib.gates.loss import log_gate_probabilities
+from moelib.validation import as_count
 
 N_STEPS = 4  # of one call
 
@@ -53,7 +55,8 @@ def curvature_bound(D, n_experts, weights=None, ridge=0.0):
     ----------
     Böhning (1992).
     """
-    m, p = n_experts - 1, D.shape[1]
+    (D,) = as_floats(D)
+    m, p = as_count(n_experts, "n_experts") - 1, D.shape[1]
     pattern = (np.eye(m) - 1 / n_experts) / 2
     return np.kron(pattern, _second_moment(D, weights)) + np.diag(
         np.tile(np.broadcast_to(ridge, p), m)
@@ -83,6 +86,7 @@ def bound_solver(D, n_experts, weights=None, ridge=0.0):
     callable
         Takes a (k-1, p) array and returns one.
     """
+    (D,), n_experts = as_floats(D), as_count(n_experts, "n_experts")
     moment, ridge = _second_moment(D, weights), np.diag(np.broadcast_to(ridge, D.shape[1]))
     damping = 1e-9 * (np.trace(moment + ridge) / len(moment) + 1e-9) * np.eye(len(moment))
     apart, together = (
@@ -90,6 +94,9 @@ def bound_solver(D, n_experts, weights=None, ridge=0.0):
     )
 
     def solve(gradient):
+        gradient = np.asarray(gradient, dtype=float)
+        if not gradient.size:  # one expert has no gate
+            return gradient
         mean = gradient.mean(axis=0)
         return cho_solve(apart, (gradient - mean).T).T + cho_solve(together, mean)
 
@@ -121,6 +128,7 @@ def bound_step(W, D, r, ridge=0.0, *, solve=None, n_steps=N_STEPS):
     tuple
         The gates, and the norm of the gradient at the gates given.
     """
+    W, D, r, ridge = as_floats(W, D, r, ridge)
     weights = r.sum(axis=1, keepdims=True)
     solve = bound_solver(D, r.shape[1], weights[:, 0], ridge) if solve is None else solve
     norms = []
@@ -133,4 +141,4 @@ def bound_step(W, D, r, ridge=0.0, *, solve=None, n_steps=N_STEPS):
 
 
 def _second_moment(D, weights):
-    return D.T @ (D if weights is None else D * weights[:, None]) / len(D)
+    return D.T @ (D if weights is None else D * np.asarray(weights, dtype=float)[:, None]) / len(D)

@@ -34,6 +34,7 @@ def errors_along(step, start, goal, *args, floor=1e-12, max_iter=1000):
 
     Taught in: :ref:`ch-learning-gates`.
     """
+    start, goal = np.asarray(start, dtype=float), np.asarray(goal, dtype=float)
     W, errors = start, [np.linalg.norm(start - goal)]
     while len(errors) < max_iter and errors[-1] > floor:
         W = step(W, *args)

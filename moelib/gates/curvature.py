@@ -92,6 +92,7 @@ def slowest_directions(model, X, y):
         For EM, of length one in the metric of :math:`H_p`.
     """
     sample = as_sample(X, y, n_columns=model.n_features)
+    _refuse_one_expert(model)
     prior = covariance_hessian(np.exp(model._log_gate_probabilities(sample.X)), sample.X)
     posterior = covariance_hessian(model._posterior(sample.X, sample.y), sample.X)
     gradient, em = eigh(prior - posterior)[1][:, 0], eigh(posterior, prior)[1][:, -1]
@@ -118,6 +119,11 @@ def gate_curvature(model, X, y, *, gate_ridge=0.0, sample_weight=None):
     -------
     GateCurvature
 
+    Raises
+    ------
+    ValueError
+        When shapes do not fit together, or the model has one expert and hence no gate.
+
     Notes
     -----
     O(n k^2 d^2). Intercepts of the gates, if there are any, are held fixed.
@@ -135,6 +141,7 @@ def gate_curvature(model, X, y, *, gate_ridge=0.0, sample_weight=None):
     Dempster, Laird & Rubin (1977) on the rate of EM.   Taught in: :ref:`ch-learning-gates`.
     """
     sample = as_sample(X, y, sample_weight, n_columns=model.n_features)
+    _refuse_one_expert(model)
     X, weights = sample.X, sample.weights
     ridge = as_not_negative(gate_ridge, "gate_ridge")
     p, r = np.exp(model._log_gate_probabilities(X)), model._posterior(X, sample.y)
@@ -148,3 +155,8 @@ def gate_curvature(model, X, y, *, gate_ridge=0.0, sample_weight=None):
         prior_uncertainty=sample.mean(p * (1 - p)),
         posterior_uncertainty=sample.mean(r * (1 - r)),
     )
+
+
+def _refuse_one_expert(model):
+    if model.n_experts == 1:
+        raise ValueError("model must have two experts or more: a single one has no gate")

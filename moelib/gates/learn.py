@@ -5,6 +5,7 @@ the noise learned along the way: by Newton's method together with the gates
 (:mod:`moelib.gates.newton`), by the others in turn.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -18,9 +19,10 @@ from moelib.gates.loss import (
     negative_log_likelihood,
     posterior,
 )
-from moelib.gates.newton import Frozen, climb_in_stages
+from moelib.gates.newton import Frozen, climb_in_stages, place
 from moelib.links import as_link
 from moelib.model import GatedModel
+from moelib.threads import one_blas_thread
 from moelib.validation import (
     AssumptionWarning,
     ConvergenceWarning,
@@ -35,6 +37,7 @@ from moelib.validation import (
 IN_TURN = {"gradient": gradient_step, "em": em_step}  # solvers that move the noise apart
 
 
+@one_blas_thread
 def learn_gates(
     X,
     y,
@@ -144,9 +147,11 @@ def gates_from_sample(
     variance = float(sample.mean(squares.mean(axis=0))) if known is None else known**2
     settings = dict(learn_noise=known is None, floor=noise_floor(sample) ** 2)
     settings |= dict(max_iter=max_iter, tol=tol)
-    climb = climb_in_stages
+    climb: Callable = climb_in_stages
     if as_choice(solver, "solver", ["newton", *IN_TURN]) != "newton":
         climb = partial(_climb_in_turn, IN_TURN[solver])
+    if len(experts) == 1:
+        climb = _nothing_to_climb
     W, frozen = _first_gates(init, len(experts), X.shape[1]), Frozen(X, squares, weights, ridge)
     found, converged = climb(frozen, W, variance, **settings)
     noises = [float(np.sqrt(variance)) if known is None else known for _, variance, _ in found]
@@ -170,6 +175,12 @@ def _climb_in_turn(step, frozen, W, variance, *, learn_noise, floor, max_iter, t
         if small_step and (step is not gradient_step or gradient_norm < np.sqrt(tol)):
             return found, True
     return found, False
+
+
+def _nothing_to_climb(frozen, W, variance, *, learn_noise, floor, **_):
+    """One expert has no gate, and its noise is the variance given: where all climbs would end."""
+    variance = max(variance, floor) if learn_noise else variance
+    return [(W, variance, place(frozen, W, variance).loss)], True
 
 
 def _first_gates(init, k, d):

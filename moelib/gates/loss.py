@@ -10,8 +10,9 @@ is prior minus posterior uncertainty. Dropping :math:`\mathrm{Cov}_r` leaves the
 that EM uses. The ridge :math:`\rho` is zero unless asked for.
 
 Gates are a (k-1, p) array for a design matrix D (n, p): X, or X and a column of ones when there
-are intercepts; a ridge may be a number or one for each column of D. Expectations are means over
-samples, weighted if there are ``weights`` (n,), whose mean has to be one.
+are intercepts; a ridge may be a number or one for each column of D. One expert has gates (0, p),
+which no step moves. The noise may be one for all experts or one for each. Expectations are means
+over samples, weighted if there are ``weights`` (n,), whose mean has to be one.
 """
 
 import numpy as np
@@ -19,41 +20,50 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.special import log_softmax, logsumexp
 
 from moelib.climb import backtrack
+from moelib.data.arrays import as_floats
+from moelib.validation import as_labels
 
 
 def log_normal_density(squares, variance):
     """Logarithm of the normal density at squared residuals (n, k)."""
+    squares, variance = as_floats(squares, variance)
     return -0.5 * (squares / variance + np.log(2 * np.pi * variance))
 
 
 def log_normals(model, X, y):
     """Log-density of the label under each expert, which the gates' loss is given: (n, k)."""
+    y = as_labels(y, len(X))
     return log_normal_density((y[:, None] - model.expert_means(X)) ** 2, model.noise**2)
 
 
 def log_gate_probabilities(W, D):
     """Log-softmax of the scores (D W', 0): (k-1, p), (n, p) -> (n, k)."""
+    W, D = as_floats(W, D)
     return log_softmax(np.column_stack([D @ W.T, np.zeros(len(D))]), axis=1)
 
 
 def posterior(W, D, log_normals):
     """Posterior over experts, (n, k)."""
+    (log_normals,) = as_floats(log_normals)
     return np.exp(log_softmax(log_gate_probabilities(W, D) + log_normals, axis=1))
 
 
 def penalty(W, ridge):
     """The ridge's part of the loss."""
+    ridge, W = as_floats(ridge, W)
     return 0.5 * float(np.sum(ridge * W**2))
 
 
 def negative_log_likelihood(W, D, log_normals, weights=None, ridge=0.0):
     """The gates' loss in nats per sample."""
+    (log_normals,) = as_floats(log_normals)
     log_density = logsumexp(log_gate_probabilities(W, D) + log_normals, axis=1)
     return penalty(W, ridge) - float(np.mean(_weighted(log_density, weights)))
 
 
 def gate_gradient(W, D, log_normals, weights=None, ridge=0.0):
     """Gradient of the gates' loss, (k-1, p)."""
+    W, D, log_normals, ridge = as_floats(W, D, log_normals, ridge)
     p = np.exp(log_gate_probabilities(W, D))
     r = posterior(W, D, log_normals)
     return ridge * W - _weighted(r - p, weights)[:, :-1].T @ D / len(D)
@@ -97,7 +107,12 @@ def covariance_hessian(q, D, weights=None, ridge=0.0, *, less=None):
     ----------
     Taught in: :ref:`ch-learning-gates`.
     """
+    q, D = as_floats(q, D)
     (n, p), m = D.shape, q.shape[1] - 1
+    less = None if less is None else np.asarray(less, dtype=float)
+    weights = None if weights is None else np.asarray(weights, dtype=float)
+    if not m:
+        return np.zeros((0, 0))
     pairs, inputs = _places_of_pairs(m), _places_of_pairs(p)
     few = 4 * (pairs[-1, -1] + 1) < p  # pairs of experts: then products of inputs cost more
     rows = max(256, 400_000 // (inputs[-1, -1] + 1))
@@ -139,6 +154,7 @@ def _places_of_pairs(m):
 
 def newton_step(W, D, log_normals, weights=None, ridge=0.0):
     """One Newton step on the loss; where that is not convex, on EM's surrogate curvature."""
+    W, D, log_normals, ridge = as_floats(W, D, log_normals, ridge)
     p, r = np.exp(log_gate_probabilities(W, D)), posterior(W, D, log_normals)
     gradient = ridge * W - _weighted(r - p, weights)[:, :-1].T @ D / len(D)
     direction = _solve(covariance_hessian(p, D, weights, ridge, less=r), gradient)
@@ -158,6 +174,7 @@ def surrogate_step(W, D, r, ridge=0.0):
 
     The responsibilities r (n, k) of a sample sum to its weight, one if there are no weights.
     """
+    W, D, r, ridge = as_floats(W, D, r, ridge)
     p, weights = np.exp(log_gate_probabilities(W, D)), r.sum(axis=1)
     gradient = ridge * W - (r - _weighted(p, weights))[:, :-1].T @ D / len(D)
     direction = _solve_damped(covariance_hessian(p, D, weights, ridge), gradient)
@@ -171,6 +188,7 @@ def surrogate_step(W, D, r, ridge=0.0):
 
 def gradient_step(W, D, log_normals, weights=None, ridge=0.0):
     """One step of gradient descent, of length 4 / L: L bounds the eigenvalues of E[x x']."""
+    W, D, log_normals, ridge = as_floats(W, D, log_normals, ridge)
     gradient = gate_gradient(W, D, log_normals, weights, ridge)
     largest = np.linalg.eigvalsh(D.T @ _weighted(D, weights) / len(D))[-1]
     step = 1 / (largest / 4 + np.max(ridge))
@@ -184,7 +202,7 @@ def _loss_of_gates(D, log_normals, weights, ridge):
 
 def _weighted(values, weights):
     """Rows of values times their weights, if there are any."""
-    return values if weights is None else (values.T * weights).T
+    return values if weights is None else (values.T * np.asarray(weights, dtype=float)).T
 
 
 def _descend(W, direction, gradient, loss):
@@ -215,6 +233,8 @@ def _solve_damped(hessian, gradient):
     A trace of the identity keeps directions without data at rest. The curvature vanishes when the
     gates separate the samples: there is little left to gain, and any descent direction will do.
     """
+    if not gradient.size:  # one expert has no gate
+        return gradient
     damping = 1e-9 * (np.trace(hessian) / len(hessian) + 1e-9)
     direction = _solve(hessian + damping * np.eye(len(hessian)), gradient)
     return gradient if direction is None else direction

@@ -9,7 +9,9 @@ from functools import partial
 
 import numpy as np
 
+from moelib._extras import load
 from moelib.climb import backtrack
+from moelib.likelihood.descent import learned_noise, refuse_other_designs
 from moelib.parameters import FreeParameters
 from moelib.validation import as_choice, as_sample
 
@@ -133,13 +135,13 @@ def _descended(value, vector, direction, step):
 
 def _loss_of(model, X, y, loss, free):
     """The parameters as a vector, the loss of a vector, and its gradient and Hessian."""
-    import torch
-
+    torch = load("torch", "moelib.likelihood.certificates")
     from moelib.losses import least_squares_loss, log_loss
 
     as_choice(loss, "loss", LOSSES)
     if loss == "least-squares" and free.noise:
         raise ValueError("squared error has no noise: pass free=FreeParameters(noise=False)")
+    refuse_other_designs(free)
     sample = as_sample(X, y, n_columns=model.n_features)
     design, labels = torch.tensor(free.expert_design(sample.X)), torch.tensor(sample.y)
 
@@ -147,8 +149,7 @@ def _loss_of(model, X, y, loss, free):
         A, W, s = free.blocks(theta, *model.experts.shape)
         if loss == "least-squares":
             return least_squares_loss(A, W, design, labels, link=model.link)
-        noise = s[0].exp() if free.noise else model.noise
-        return log_loss(A, W, noise, design, labels, link=model.link)
+        return log_loss(A, W, learned_noise(s, free, model), design, labels, link=model.link)
 
     def value(v):
         with torch.no_grad():

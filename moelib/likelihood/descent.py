@@ -5,18 +5,26 @@ with gradients from torch.
 """
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from scipy.optimize import minimize
 
+from moelib._extras import load
 from moelib.climb import Climb, warned
+from moelib.likelihood.at_rest import is_at_rest, with_one_noise
+from moelib.likelihood.score import likelihood_factors, squares_factors
 from moelib.parameters import FreeParameters
+from moelib.threads import one_blas_thread
+from moelib.units import in_units
 from moelib.validation import as_choice, as_sample
 
-SOLVERS = ["lbfgs", "adam"]
+NAMES = {"lbfgs": "L-BFGS", "adam": "Adam"}
+SOLVERS = list(NAMES)
 ADAM_RATE = 0.02  # falls to zero along a half cosine
 
 
+@one_blas_thread
 def least_squares(X, y, init, *, free=FreeParameters(), solver="lbfgs", max_iter=1000):
     r"""Minimise :math:`\hat E (y - \sum_i p_i(x) g(\langle a_i, x\rangle))^2` in A and W.
 
@@ -44,7 +52,8 @@ def least_squares(X, y, init, *, free=FreeParameters(), solver="lbfgs", max_iter
     Warns
     -----
     ConvergenceWarning
-        When ``max_iter`` steps of L-BFGS were not enough.
+        When ``max_iter`` steps were not enough: Adam's end has to be at rest, by the rule of
+        :func:`moelib.joint_likelihood_sgd`.
 
     Notes
     -----
@@ -61,26 +70,30 @@ def least_squares(X, y, init, *, free=FreeParameters(), solver="lbfgs", max_iter
     True
     """
     sample = as_sample(X, y, n_columns=init.n_features)
-    options = dict(free=free, solver=solver, max_iter=max_iter)
-    return warned(squares_from_sample(sample, init, **options), "L-BFGS", max_iter)
+    options = dict(solver=as_choice(solver, "solver", SOLVERS), max_iter=max_iter)
+    climb = in_units(squares_from_sample, sample, init, free, squares=True, **options)
+    return warned(climb, NAMES[solver], max_iter)
 
 
 def squares_from_sample(sample, init, *, free, solver, max_iter):
     """What :func:`least_squares` does, on data that have been checked."""
+    load("torch", "least_squares")
     from moelib.losses import least_squares_loss
 
     free.refuse_ridge("least squares")
-    free = FreeParameters(free.intercepts, noise=False, gate_slopes=free.gate_slopes)
+    free, init = replace(free, noise=False), with_one_noise(init)
 
     def loss(experts, gates, log_noise, design, labels):
         return least_squares_loss(experts, gates, design, labels, link=init.link)
 
-    path, losses, converged = _descend(sample, init, free, loss, solver, max_iter)
+    factors = partial(_without_noise, init.link)
+    path, losses, converged = _descend(sample, init, free, loss, factors, solver, max_iter)
     residual = float(np.sqrt(np.mean((sample.y - path[-1]._mean(sample.X)) ** 2)))
     path[-1] = replace(path[-1], noise=residual)
     return Climb(path[-1], [-value for value in losses], converged, path)
 
 
+@one_blas_thread
 def joint_likelihood(X, y, init, *, free=FreeParameters(), solver="lbfgs", max_iter=1000):
     """Maximise the likelihood in experts, gates and noise at once.
 
@@ -108,7 +121,7 @@ def joint_likelihood(X, y, init, *, free=FreeParameters(), solver="lbfgs", max_i
     Warns
     -----
     ConvergenceWarning
-        When ``max_iter`` steps of L-BFGS were not enough.
+        When ``max_iter`` steps were not enough, as in :func:`least_squares`.
 
     Examples
     --------
@@ -125,31 +138,56 @@ def joint_likelihood(X, y, init, *, free=FreeParameters(), solver="lbfgs", max_i
     Taught in: :ref:`ch-likelihood-and-em`.
     """
     sample = as_sample(X, y, n_columns=init.n_features)
-    options = dict(free=free, solver=solver, max_iter=max_iter)
-    return warned(likelihood_from_sample(sample, init, **options), "L-BFGS", max_iter)
+    options = dict(solver=as_choice(solver, "solver", SOLVERS), max_iter=max_iter)
+    climb = in_units(likelihood_from_sample, sample, init, free, **options)
+    return warned(climb, NAMES[solver], max_iter)
 
 
 def likelihood_from_sample(sample, init, *, free, solver, max_iter):
     """What :func:`joint_likelihood` does, on data that have been checked."""
+    load("torch", "joint_likelihood")
     from moelib.losses import log_loss
 
     free.refuse_ridge("joint likelihood")
 
     def loss(experts, gates, log_noise, design, labels):
-        noise = log_noise[0].exp() if free.noise else init.noise
+        noise = learned_noise(log_noise, free, init)
         return log_loss(experts, gates, noise, design, labels, link=init.link)
 
-    path, losses, converged = _descend(sample, init, free, loss, solver, max_iter)
+    factors = partial(likelihood_factors, link=init.link)
+    path, losses, converged = _descend(sample, init, free, loss, factors, solver, max_iter)
     return Climb(path[-1], [-value for value in losses], converged, path)
 
 
-def _descend(sample, init, free, loss, solver, max_iter):
-    """Minimise a torch loss of (expert rows, gate rows, log noise); the models and the history."""
+def learned_noise(log_noises, free, model):
+    """The noise of a tensor of log noises, one or k; that of the model if it is not learned."""
+    if not free.noise:
+        return model.noise
+    return log_noises.exp() if free.noise_per_expert else log_noises[0].exp()
+
+
+def refuse_other_designs(free):
+    """Raise ``ValueError`` if gates and experts are not functions of the same columns."""
+    if not free.gate_slopes or free.expert_features != free.gate_features:
+        raise ValueError(
+            "torch's losses take gates and experts of the same columns: use "
+            "expectation_maximization, maximum_likelihood or joint_likelihood_sgd"
+        )
+
+
+def _without_noise(link, projections, gate_scores, y, noise):
+    return squares_factors(projections, gate_scores, y, link)
+
+
+def _descend(sample, init, free, loss, factors, solver, max_iter):
+    """Minimise a torch loss of (expert rows, gate rows, log noise); the models and the history.
+
+    L-BFGS says by itself whether it has converged; Adam has if its end is at rest.
+    """
     import torch
 
     as_choice(solver, "solver", SOLVERS)
-    if not free.gate_slopes:
-        raise ValueError("gate_slopes=False is for EM only")
+    refuse_other_designs(free)
     design, labels = torch.tensor(free.expert_design(sample.X)), torch.tensor(sample.y)
     shape = init.experts.shape
 
@@ -158,7 +196,10 @@ def _descend(sample, init, free, loss, solver, max_iter):
 
     run = _lbfgs if solver == "lbfgs" else _adam
     vectors, history, converged = run(loss_of, free.vector(init), max_iter)
-    return [free.from_vector(vector, like=init) for vector in vectors], history, converged
+    path = [free.from_vector(vector, like=init) for vector in vectors]
+    if converged is None:
+        converged = is_at_rest(path[-1], sample, free, factors)
+    return path, history, converged
 
 
 def _lbfgs(loss_of, vector, max_iter):
@@ -204,4 +245,4 @@ def _adam(loss_of, vector, max_iter):
         schedule.step()
     with torch.no_grad():
         history.append(loss_of(theta).item())
-    return [*vectors, theta.detach().numpy()], history, True
+    return [*vectors, theta.detach().numpy()], history, None

@@ -18,6 +18,8 @@ from moelib.gates.bound import bound_solver, bound_step
 from moelib.gates.loss import penalty
 from moelib.likelihood.m_step import gradient_m_step, m_step
 from moelib.parameters import FreeParameters
+from moelib.threads import one_blas_thread
+from moelib.units import in_units
 from moelib.validation import as_choice, as_positive, as_sample
 
 ANNEALING_STEPS = 50
@@ -26,6 +28,7 @@ FEW_EXPERTS = 4  # up to here, the experts' own squares take as long as Newton's
 MANY_GATE_PARAMETERS = 100  # from here on, the bound's steps take less time than Newton's
 
 
+@one_blas_thread
 def expectation_maximization(
     X,
     y,
@@ -82,6 +85,13 @@ def expectation_maximization(
     ConvergenceWarning
         When ``max_iter`` iterations were not enough.
 
+    Notes
+    -----
+    Done in the units of the sample, see :mod:`moelib.units`: offsets and scales of columns and
+    labels do not count. With a noise for each expert one that answers few samples, or labels that
+    repeat each other, can be as near to them as it likes; see :func:`moelib.find_degeneracies`.
+    A single expert is a weighted regression, which one iteration finds.
+
     Examples
     --------
     >>> from moelib import random_start, regressor_error, standard_model
@@ -97,18 +107,21 @@ def expectation_maximization(
     Dempster, Laird & Rubin (1977); Jordan & Jacobs (1994).   Taught in: :ref:`ch-whole-pipeline`.
     """
     sample = as_sample(X, y, sample_weight, n_columns=init.n_features)
-    options = dict(free=free, max_iter=max_iter, tol=tol)
-    climb = em_from_sample(sample, init, **options, anneal_from=anneal_from, gate_step=gate_step)
-    return warned(climb, "EM", max_iter)
+    options = dict(max_iter=max_iter, tol=tol, gate_step=gate_step)
+    if anneal_from is not None:  # as many times the last noise, in whatever units
+        options["anneal_times"] = as_positive(anneal_from, "anneal_from") / init.noise
+    return warned(in_units(em_from_sample, sample, init, free, **options), "EM", max_iter)
 
 
+@one_blas_thread
 def gradient_em(X, y, init, *, free=FreeParameters(), max_iter=5000, tol=1e-9):
     r"""EM with one gradient step on the expected log-likelihood in place of the M-step.
 
     The steps are as long as the curvature bounds allow: with L the largest eigenvalue of
     :math:`\hat E[x x^\top]`, :math:`\sigma^2 / L` for the experts (halved until the weighted
     squares fall, if the link is not linear) and :math:`2 / L` for the gates. The noise, if
-    learned, has its closed form. The likelihood never falls.
+    learned, has its closed form, one for all or one for each. The likelihood never falls. Inputs
+    are those in the units of the sample, see :mod:`moelib.units`.
 
     Parameters
     ----------
@@ -156,8 +169,8 @@ def gradient_em(X, y, init, *, free=FreeParameters(), max_iter=5000, tol=1e-9):
     Taught in: :ref:`ch-likelihood-and-em`.
     """
     sample = as_sample(X, y, n_columns=init.n_features)
-    options = dict(free=free, max_iter=max_iter, tol=tol)
-    return warned(gradient_em_from_sample(sample, init, **options), "gradient EM", max_iter)
+    climb = in_units(gradient_em_from_sample, sample, init, free, max_iter=max_iter, tol=tol)
+    return warned(climb, "gradient EM", max_iter)
 
 
 def gradient_em_from_sample(sample, init, *, free, max_iter, tol):
@@ -170,7 +183,7 @@ def gradient_em_from_sample(sample, init, *, free, max_iter, tol):
 
 
 def em_from_sample(
-    sample, init, *, free, max_iter, tol, anneal_from=None, gate_step="auto", step=None
+    sample, init, *, free, max_iter, tol, anneal_times=None, gate_step="auto", step=None
 ):
     """What :func:`expectation_maximization` does, on data that have been checked.
 
@@ -186,8 +199,8 @@ def em_from_sample(
         Most iterations.
     tol : float
         Stop when an iteration gains less, in nats per sample.
-    anneal_from : float, optional
-        As in :func:`expectation_maximization`.
+    anneal_times : float or (k,) array, optional
+        Begin with a noise so many times as large as that of ``init``, which is not learned.
     gate_step : {"auto", "newton", "bound"}
         As in :func:`expectation_maximization`.
     step : callable, optional
@@ -203,11 +216,10 @@ def em_from_sample(
         step = _m_step_with(gate_step, designs[1], init, weights, free)
     floor = noise_floor(sample)
     model, history, path, converged = init, [], [], False
-    if anneal_from is not None:
+    if anneal_times is not None:
         if free.noise:
             raise ValueError("anneal_from needs a noise that is not learned: free.noise=False")
-        hot = as_positive(anneal_from, "anneal_from")
-        for noise in np.geomspace(hot, init.noise, ANNEALING_STEPS):
+        for noise in np.geomspace(anneal_times * init.noise, init.noise, ANNEALING_STEPS):
             r = weighted_responsibilities(model._posterior(X, y), weights)
             model = step(replace(model, noise=noise), *designs, y, r, free)
     for iteration in range(max_iter + 1):
@@ -255,4 +267,5 @@ def weighted_responsibilities(r, weights):
 
 
 def _largest_eigenvalue(design):
-    return float(np.linalg.eigvalsh(design.T @ design / len(design))[-1])
+    """Of the second moments of the columns; one if all are zero."""
+    return float(np.linalg.eigvalsh(design.T @ design / len(design))[-1]) or 1.0

@@ -1,9 +1,14 @@
 r"""M-steps: what EM and gradient EM do with the responsibilities of the experts."""
 
 import numpy as np
+from scipy.linalg import cho_factor, cho_solve
 
 from moelib.climb import backtrack
 from moelib.gates.loss import log_gate_probabilities, surrogate_step
+
+LEAST_ANSWERS = 1e-8  # samples; who answers fewer keeps its noise
+WELL_CONDITIONED = 1e-8  # least eigenvalue of normal equations with a unit diagonal
+RANK_TOLERANCE = 1e-13  # singular values of scaled columns below this share are left out
 
 
 def m_step(
@@ -31,7 +36,8 @@ def m_step(
         ]
     )
     noise = _noise(model, experts, expert_design, y, responsibilities, free, noise_floor)
-    gates, _ = gate_step(gates, gate_design, responsibilities, free.ridge(model.n_features))
+    if gates.size:
+        gates, _ = gate_step(gates, gate_design, responsibilities, free.ridge(model.n_features))
     return free.model(experts, gates, noise, like=model)
 
 
@@ -48,20 +54,27 @@ def gradient_m_step(
 
 
 def _noise(model, experts, design, y, r, free, floor):
-    """The noise of experts in rows, in closed form if it is learned."""
+    """The noise of experts in rows, in closed form if it is learned.
+
+    An expert that answers nothing keeps its own.
+    """
     if not free.noise:
         return model.noise
     squares = (y[:, None] - model.link.value(design @ experts.T)) ** 2
-    return max(np.sqrt(np.mean(np.sum(r * squares, axis=1))), floor)
+    if not free.noise_per_expert:
+        return max(np.sqrt(np.mean(np.sum(r * squares, axis=1))), floor)
+    answers = r.sum(axis=0)
+    variance = np.divide(
+        np.sum(r * squares, axis=0), answers, out=model.noises**2, where=answers > LEAST_ANSWERS
+    )
+    return np.maximum(np.sqrt(variance), floor)
 
 
 def _fit_expert(a, design, y, weight, link):
     """Weighted least squares for one expert; one guarded Gauss-Newton step if not linear."""
     answers = link.value(design @ a)
     slope = link.derivative(design @ a)
-    curvature = (design * (weight * slope**2)[:, None]).T @ design
-    target = design.T @ (weight * slope * (y - answers))
-    direction = np.linalg.lstsq(curvature, target, rcond=1e-12)[0]
+    direction = _least_squares(design, weight * slope, weight * slope**2, y - answers)
     if link.name == "identity":
         return a + direction
     loss = np.sum(weight * (y - answers) ** 2)
@@ -73,6 +86,26 @@ def _fit_expert(a, design, y, weight, link):
 
     found = backtrack(attempt, shortest=1e-6)
     return a if found is None else found
+
+
+def _least_squares(design, weight, curvature, residual):
+    """The change of a row that fits weighted residuals best, from normal equations if they hold.
+
+    Their condition is the square of the design's: where they would lose more than half of the
+    digits (inputs far from zero within one regime, columns that repeat each other), the design
+    itself is decomposed instead.
+    """
+    gram = (design * curvature[:, None]).T @ design
+    target = design.T @ (weight * residual)
+    size = np.sqrt(np.diag(gram))
+    size[size == 0] = 1.0
+    scaled = gram / np.outer(size, size)
+    if np.linalg.eigvalsh(scaled)[0] > WELL_CONDITIONED:
+        return cho_solve(cho_factor(scaled), target / size) / size
+    root = np.sqrt(curvature)
+    wanted = np.divide(weight * residual, root, out=np.zeros_like(root), where=root > 0)
+    rows = root[:, None] * design / size
+    return np.linalg.lstsq(rows, wanted, rcond=RANK_TOLERANCE)[0] / size
 
 
 def _expert_gradient_step(experts, design, y, r, link, first):

@@ -1,33 +1,35 @@
-r"""Maximum likelihood of all parameters at once, and their standard errors.
+r"""Maximum likelihood of all parameters at once.
 
-With the score of every sample, see :mod:`moelib.likelihood.score`, the mean outer product J of the
-scores estimates the Fisher information. Scoring steps
-:math:`\theta \leftarrow \theta + J^{-1} \hat E[\text{score}]` climb to the maximum, and
-:math:`(n J)^{-1}` is the covariance of the estimate there.
+EM steps come first. Then Newton steps :math:`\theta \leftarrow \theta + H^{-1}
+\hat E[\text{score}]`, with H minus the Hessian, see :mod:`moelib.likelihood.information`. Where it
+has a negative eigenvalue *scoring* steps take its place, with the mean outer product J of the
+scores, which has none, and which has the same expectation under the model.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
 
-from moelib.climb import Climb, backtrack, noise_floor, warned
+from moelib.climb import Climb, backtrack, noise_floor, solve_scaled, warned
 from moelib.likelihood.em import em_from_sample, penalised
-from moelib.likelihood.score import score_moments_from_sample
+from moelib.likelihood.information import information_from_sample
+from moelib.likelihood.score import mean_score_from_sample, score_moments_from_sample
 from moelib.parameters import FreeParameters
-from moelib.validation import AssumptionWarning, as_sample, warn
+from moelib.threads import one_blas_thread
+from moelib.units import in_units
+from moelib.validation import as_sample
 
-LONGEST_STEP = 1e6  # of a scoring step, relative to the parameters
+LONGEST_STEP = 1e6  # of a step, relative to the parameters
 LONGEST_LOG_NOISE_STEP = 2.0
+LAST_GAIN = 1e-3  # Newton's steps go on to this share of the tolerance: the last ones cost little
 
 
+@one_blas_thread
 def maximum_likelihood(
     X, y, init, *, free=FreeParameters(), max_iter=1000, tol=1e-9, sample_weight=None
 ):
     """Climb from a starting model to a maximum of the likelihood, in all parameters.
 
-    EM steps, which never overshoot, do the first part; scoring steps, which converge fast near
-    the maximum, the second.
+    EM steps, which never overshoot, do the first part; Newton steps, which converge fast near the
+    maximum, the second. All in the units of the sample, see :mod:`moelib.units`.
 
     Parameters
     ----------
@@ -40,7 +42,7 @@ def maximum_likelihood(
     free : FreeParameters
         What to learn.
     max_iter : int
-        Most iterations of EM and most steps of scoring, each.
+        Most iterations of EM and most Newton steps, each.
     tol : float
         Stop when the predicted gain is smaller, in nats per sample.
     sample_weight : (n,) array, optional
@@ -71,7 +73,7 @@ def maximum_likelihood(
     Taught in: :ref:`ch-whole-pipeline`.
     """
     sample = as_sample(X, y, sample_weight, n_columns=init.n_features)
-    climb = maximum_from_sample(sample, init, free=free, max_iter=max_iter, tol=tol)
+    climb = in_units(maximum_from_sample, sample, init, free, max_iter=max_iter, tol=tol)
     return warned(climb, "the climb to the maximum of the likelihood", max_iter)
 
 
@@ -81,124 +83,22 @@ def maximum_from_sample(sample, init, *, free, max_iter, tol):
     warm = em_from_sample(sample, init, tol=max(tol, 1e-5), **options)
     model, history, path = warm.model, warm.history, warm.path
     for _ in range(max_iter):
-        score, J = score_moments_from_sample(model, sample, free)
-        direction = _scoring_direction(J, score)
-        if score @ direction / 2 < tol:
+        direction, gain = _newton_direction(model, sample, free)
+        moved = _raised(model, sample, direction, history[-1], free)
+        if moved is not None:
+            model, value = moved
+            history.append(value)
+            path.append(model)
+        if gain < LAST_GAIN * tol or (moved is None and gain < tol):
             return Climb(model, history, True, path)
-        raised = _raised(model, sample, direction, history[-1], free)
-        if raised is None:
+        if moved is None:
             break
-        model, value = raised
-        history.append(value)
-        path.append(model)
-    # scoring stalls where the information is singular; EM still climbs, slowly
+    # Newton stalls where the information is singular; EM still climbs, slowly
     rest = em_from_sample(sample, model, tol=tol, **options)
     return Climb(rest.model, history + rest.history[1:], rest.converged, path + rest.path[1:])
 
 
-@dataclass(frozen=True, eq=False)
-class StandardErrors:
-    """Standard errors in the shapes of the parameters; ``inf`` where the data say nothing.
-
-    Attributes
-    ----------
-    experts : (k, d) array
-        Standard errors of the experts.
-    gates : (k-1, d) array
-        Standard errors of the gates.
-    noise : float
-        Standard error of the noise.
-    expert_intercepts : (k,) array
-        Standard errors of the experts' intercepts, zero where not fitted.
-    gate_intercepts : (k-1,) array
-        Standard errors of the gates' intercepts, zero where not fitted.
-    covariance : (q, q) array
-        Covariance of all free parameters, in the order of :meth:`moelib.FreeParameters.vector`;
-        what the data do not determine is left out of it.
-    """
-
-    experts: np.ndarray
-    gates: np.ndarray
-    noise: float
-    expert_intercepts: np.ndarray
-    gate_intercepts: np.ndarray
-    covariance: np.ndarray
-
-
-def standard_errors(model, X, y, *, free=FreeParameters(), sample_weight=None):
-    r"""Standard errors of maximum-likelihood estimates, from the information matrix.
-
-    They are the roots of the diagonal of :math:`(n J)^{-1}`. With a ridge on the gates, J gets its
-    curvature too: these are standard deviations of a posterior then, not of an estimate.
-
-    Parameters
-    ----------
-    model : GatedModel
-        A model at a maximum of the likelihood.
-    X : (n, d) array
-        Inputs.
-    y : (n,) array
-        Labels.
-    free : FreeParameters
-        What was learned.
-    sample_weight : (n,) array, optional
-        How often each sample counts: their sum is the number of samples.
-
-    Returns
-    -------
-    StandardErrors
-
-    Warns
-    -----
-    AssumptionWarning
-        When the information matrix is singular: some parameters are not determined by the data.
-
-    References
-    ----------
-    Louis (1982) on information in mixtures.   Taught in: :ref:`ch-whole-pipeline`.
-    """
-    sample = as_sample(X, y, sample_weight, n_columns=model.n_features)
-    return errors_from_sample(model, sample, free)
-
-
-def errors_from_sample(model, sample, free):
-    """What :func:`standard_errors` does, on data that have been checked."""
-    _, J = score_moments_from_sample(model, sample, free)
-    return errors_from_information(model, J, sample.total, free)
-
-
-def errors_from_information(model, J, n, free):
-    """Standard errors of n samples from the information J (q, q) of one; warns if singular."""
-    values, vectors = np.linalg.eigh(J)
-    regular = values > 1e-12 * values[-1]
-    covariance = (vectors[:, regular] / values[regular]) @ vectors[:, regular].T / n
-    variance = np.diag(covariance).copy()
-    if not regular.all():
-        undetermined = (vectors[:, ~regular] ** 2).sum(axis=1) > 1e-6
-        variance[undetermined] = np.inf
-        warn(
-            f"the information matrix is singular: {int(undetermined.sum())} of {len(J)} "
-            "parameters are not determined by these data and have infinite standard error: a gate "
-            "may separate its experts perfectly, inputs may repeat each other, or experts coincide",
-            AssumptionWarning,
-        )
-    return in_shapes(model, variance, covariance, free)
-
-
-def in_shapes(model, variance, covariance, free):
-    """Standard errors in the shapes of the parameters, from variances (q,) in one vector."""
-    k, d = model.experts.shape
-    experts, gates, log_noise = free.blocks(np.sqrt(variance), k, d)
-    return StandardErrors(
-        experts=experts[:, :d],
-        gates=gates[:, :d] if free.gate_slopes else np.zeros((k - 1, d)),
-        noise=float(model.noise * log_noise[0]) if free.noise else 0.0,
-        expert_intercepts=experts[:, d] if free.intercepts else np.zeros(k),
-        gate_intercepts=gates[:, -1] if free.gate_intercepts else np.zeros(k - 1),
-        covariance=covariance,
-    )
-
-
+@one_blas_thread
 def scoring_step(model, X, y, *, free=FreeParameters(), sample_weight=None):
     r"""One step :math:`\theta + J^{-1} \hat E[\text{score}]`, with no search along it.
 
@@ -234,17 +134,25 @@ def scoring_step(model, X, y, *, free=FreeParameters(), sample_weight=None):
     Taught in: :ref:`ch-best-possible`.
     """
     sample = as_sample(X, y, sample_weight, n_columns=model.n_features)
+    return in_units(_scored, sample, model, free).model
+
+
+def _scored(sample, model, free):
+    """A scoring step, as a climb of one step."""
     score, J = score_moments_from_sample(model, sample, free)
-    direction = _scoring_direction(J, score)
-    return backtrack(lambda step: _moved(model, step * direction, free), shortest=0.0)
+    direction = solve_scaled(J, score)
+    moved = backtrack(lambda step: _moved(model, step * direction, free), shortest=0.0)
+    return Climb(moved, [np.nan], False, [moved])
 
 
-def _scoring_direction(J, score):
-    """Solve J direction = score; of least norm where the information is singular."""
-    try:
-        return cho_solve(cho_factor(J), score)
-    except np.linalg.LinAlgError:
-        return np.linalg.lstsq(J, score, rcond=1e-12)[0]
+def _newton_direction(model, sample, free):
+    """Where to go, and what the quadratic model of the likelihood says is to gain there."""
+    score = mean_score_from_sample(model, sample, free)
+    direction = solve_scaled(information_from_sample(model, sample, free), score, strict=True)
+    if direction is None:
+        _, J = score_moments_from_sample(model, sample, free)
+        direction = solve_scaled(J, score)
+    return direction, float(score @ direction) / 2
 
 
 def _raised(model, sample, direction, before, free):
@@ -252,8 +160,8 @@ def _raised(model, sample, direction, before, free):
     floor = noise_floor(sample)
 
     def attempt(step):
-        candidate = _moved(model, step * direction, free)
-        if candidate is None or candidate.noise < floor:
+        candidate = _moved(model, step * direction, free, floor)
+        if candidate is None:
             return None
         log_density = candidate._log_density(sample.X, sample.y)
         value = penalised(log_density, candidate, free, sample.weights)
@@ -262,11 +170,15 @@ def _raised(model, sample, direction, before, free):
     return backtrack(attempt, shortest=1e-4)
 
 
-def _moved(model, change, free):
+def _moved(model, change, free, floor=0.0):
     """The model with its free parameters changed; None where they would leave all bounds."""
     vector = free.vector(model)
     if np.abs(change).max() > LONGEST_STEP * (1 + np.abs(vector).max()):
         return None
-    if free.noise and abs(change[-1]) > LONGEST_LOG_NOISE_STEP:
+    log_noises = slice(len(change) - free.n_noises(model.n_experts), None)
+    if np.any(np.abs(change[log_noises]) > LONGEST_LOG_NOISE_STEP):
         return None
-    return free.from_vector(vector + change, like=model)
+    moved = vector + change
+    if floor > 0:
+        moved[log_noises] = np.maximum(moved[log_noises], np.log(floor))
+    return free.from_vector(moved, like=model)

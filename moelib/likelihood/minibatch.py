@@ -9,25 +9,29 @@ from itertools import chain, count, islice
 import numpy as np
 from tqdm import tqdm
 
+from moelib._extras import load
 from moelib.climb import Climb, noise_floor
 from moelib.data.batches import row_blocks, shuffled_batches
-from moelib.likelihood.em import penalised
-from moelib.likelihood.score import (
-    likelihood_factors,
-    mean_gradient,
-    squares_factors,
-    standardised_gradient,
+from moelib.likelihood.at_rest import (
+    is_at_rest,
+    labels_of,
+    layout_of,
+    mask_and_ridge,
+    with_one_noise,
 )
+from moelib.likelihood.em import penalised
+from moelib.likelihood.score import likelihood_factors, mean_gradient, squares_factors
 from moelib.parameters import FreeParameters
+from moelib.threads import one_blas_thread
+from moelib.units import in_units
 from moelib.validation import ConvergenceWarning, as_generator, as_positive, as_sample, warn
 
 N_STEPS, N_EPOCHS = 6000, 30  # a run is as long as the longer of the two
 N_RECORDS = 20  # how often the objective is taken on all data
 SGD_DEFAULTS = dict(learning_rate=0.02, batch_size=64, n_steps=None)  # of both doors
-REST = 0.5  # root mean square of the gradient at the end, in its standard errors
-ALL = FreeParameters(intercepts=True)  # the layout of the vector that Adam moves
 
 
+@one_blas_thread
 def joint_likelihood_sgd(
     X,
     y,
@@ -46,7 +50,8 @@ def joint_likelihood_sgd(
     Parameters
     ----------
     X : (n, d) array
-        Inputs; columns of about unit scale, which one learning rate suits.
+        Inputs. The run is in units where columns have about unit scale, which one learning rate
+        suits, and, with intercepts, mean zero.
     y : (n,) array
         Labels.
     init : GatedModel
@@ -110,12 +115,12 @@ def joint_likelihood_sgd(
     Kingma & Ba (2015).   Taught in: :ref:`ch-likelihood-and-em`.
     """
     sample = as_sample(X, y, sample_weight, n_columns=init.n_features)
-    options = dict(free=free, learning_rate=learning_rate, batch_size=batch_size)
+    options = dict(rng=rng, learning_rate=learning_rate, batch_size=batch_size)
     options |= dict(n_steps=n_steps, verbose=verbose)
-    return _rested(likelihood_sgd_from_sample(sample, init, rng, **options))
+    return _rested(in_units(likelihood_sgd_from_sample, sample, init, free, **options))
 
 
-def likelihood_sgd_from_sample(sample, init, rng, *, free, **options):
+def likelihood_sgd_from_sample(sample, init, *, rng, free, **options):
     """What :func:`joint_likelihood_sgd` does, on data that have been checked.
 
     The options are ``learning_rate``, ``batch_size``, ``n_steps`` and ``verbose``.
@@ -131,6 +136,7 @@ def likelihood_sgd_from_sample(sample, init, rng, *, free, **options):
     return _adam(sample, init, rng, free, factors, objective, **options)
 
 
+@one_blas_thread
 def least_squares_sgd(
     X,
     y,
@@ -149,7 +155,8 @@ def least_squares_sgd(
     Parameters
     ----------
     X : (n, d) array
-        Inputs; columns of about unit scale, which one learning rate suits.
+        Inputs. The run is in units where columns have about unit scale, which one learning rate
+        suits, and, with intercepts, mean zero.
     y : (n,) array
         Labels.
     init : GatedModel
@@ -182,17 +189,18 @@ def least_squares_sgd(
     True
     """
     sample = as_sample(X, y, sample_weight, n_columns=init.n_features)
-    options = dict(free=free, learning_rate=learning_rate, batch_size=batch_size)
-    options |= dict(n_steps=n_steps, verbose=verbose)
-    return _rested(squares_sgd_from_sample(sample, init, rng, **options))
+    options = dict(rng=rng, learning_rate=learning_rate, batch_size=batch_size)
+    options |= dict(n_steps=n_steps, verbose=verbose, squares=True)
+    return _rested(in_units(squares_sgd_from_sample, sample, init, free, **options))
 
 
-def squares_sgd_from_sample(sample, init, rng, *, free, **options):
+def squares_sgd_from_sample(sample, init, *, rng, free, **options):
     """What :func:`least_squares_sgd` does, on data that have been checked.
 
     The options are ``learning_rate``, ``batch_size``, ``n_steps`` and ``verbose``.
     """
     free.refuse_ridge("least squares")
+    init = with_one_noise(init)
 
     def factors(projections, gate_scores, y, noise):
         return squares_factors(projections, gate_scores, y, init.link)
@@ -212,15 +220,16 @@ def _adam(
     sample, init, rng, free, factors, objective, *, learning_rate, batch_size, n_steps, verbose
 ):
     """Climb by Adam; every parameter that is not free has gradient zero."""
-    import torch
-
+    torch = load("torch", "a climb by stochastic gradients")
     k = init.n_experts
     rng, rate = as_generator(rng), as_positive(learning_rate, "learning_rate")
     size = min(int(as_positive(batch_size, "batch_size")), len(sample))
     n_steps = _steps(n_steps, len(sample), size)
-    data = ALL.expert_design(sample.X), _labels(sample)
-    theta = torch.from_numpy(ALL.vector(init))
-    flat, (mask, ridge) = theta.numpy(), _mask_and_ridge(free, init)  # flat: the memory of theta
+    layout = layout_of(free, init)
+    data = layout.expert_design(sample.X), labels_of(sample)
+    theta = torch.from_numpy(layout.vector(init))
+    flat, (mask, ridge) = theta.numpy(), mask_and_ridge(free, init)  # flat: the memory of theta
+    noises = slice(len(flat) - layout.n_noises(k), None)
     optimizer = torch.optim.Adam([theta], maximize=True, fused=True)
     cosine = (1 + np.cos(np.pi * np.arange(n_steps) / n_steps)) / 2
     floor = np.log(noise_floor(sample)) if free.noise else -np.inf
@@ -233,14 +242,12 @@ def _adam(
             theta.grad = torch.from_numpy((gradient - ridge * flat) * mask)
             optimizer.param_groups[0]["lr"] = rate * cosine[step - 1]
             optimizer.step()
-            flat[-1] = max(flat[-1], floor)
+            flat[noises] = np.maximum(flat[noises], floor)
             if step in records:
                 path.append(_model(_finite(flat), init, free))
                 history.append(_finite(objective(path[-1])))
                 batches.set_postfix(objective=f"{history[-1]:.4f}")
-        slope = standardised_gradient(flat, *data, k, factors, total=sample.total, ridge=ridge)
-    at_rest = bool(np.sqrt(np.mean(slope[mask] ** 2)) < REST)
-    return Climb(path[-1], history, at_rest, path)
+    return Climb(path[-1], history, is_at_rest(path[-1], sample, free, factors), path)
 
 
 def _steps(n_steps, n, size):
@@ -249,39 +256,20 @@ def _steps(n_steps, n, size):
     return max(int(as_positive(n_steps, "n_steps")), 1)
 
 
-def _labels(sample):
-    weights = np.ones(len(sample)) if sample.weights is None else sample.weights
-    return np.column_stack([sample.y, weights])
-
-
 def _batches(design, labels, rng, size, n_steps):
     """Batches of the rows, pass after pass: n_steps in all."""
     one_pass = shuffled_batches(design, labels, rng, size=size)
     return islice(chain.from_iterable(one_pass() for _ in count()), n_steps)
 
 
-def _mask_and_ridge(free, init):
-    """Which entries of the vector are learned, and the ridge of each."""
-    k, d = init.experts.shape
-    mask, ridge = np.zeros(ALL.count(k, d), dtype=bool), np.zeros(ALL.count(k, d))
-    experts, gates, log_noise = ALL.blocks(mask, k, d)
-    experts[:, :d], experts[:, d] = True, free.intercepts
-    gates[:, :d], gates[:, d] = free.gate_slopes, free.gate_intercepts
-    log_noise[:] = free.noise
-    ALL.blocks(ridge, k, d)[1][:, :d] = free.gate_ridge
-    return mask, ridge
-
-
 def _model(flat, init, free):
-    model = ALL.from_vector(flat, like=init)
+    model = layout_of(free, init).from_vector(flat, like=init)
     return model if free.noise else replace(model, noise=init.noise)
 
 
 def _finite(values):
     if not np.all(np.isfinite(values)):
-        raise FloatingPointError(
-            "the objective is not finite: lower learning_rate, or bring the data to unit scale"
-        )
+        raise FloatingPointError("the objective is not finite: lower learning_rate")
     return values
 
 

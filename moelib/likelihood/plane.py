@@ -42,7 +42,7 @@ def optima_reached(truth, X, y, angles, *, solver="em", n_steps=None):
     Raises
     ------
     ValueError
-        When there are not two experts, or their link is not linear.
+        When there are not two experts, their link is not linear, or each has a noise of its own.
 
     Examples
     --------
@@ -60,6 +60,8 @@ def optima_reached(truth, X, y, angles, *, solver="em", n_steps=None):
     if truth.n_experts != 2 or truth.link.name != "identity":
         what = f"{truth.n_experts} with the link {truth.link.name!r}"
         raise ValueError(f"truth must have 2 experts with the link 'identity', got {what}")
+    if np.ndim(truth.noise):
+        raise ValueError(f"truth must have one noise for both experts, got {truth.noise}")
     sample = as_sample(X, y, n_columns=truth.n_features)
     turn = np.radians(as_vector(angles, "angles"))[:, None]
     circle = np.cos(turn) * truth.experts[0] + np.sin(turn) * truth.experts[1]

@@ -17,12 +17,15 @@ from moelib.climb import warned
 from moelib.likelihood.em import em_from_sample
 from moelib.model import GatedModel
 from moelib.parameters import FreeParameters
-from moelib.validation import as_sample
+from moelib.threads import one_blas_thread
+from moelib.units import in_units
+from moelib.validation import as_count, as_sample
 
 FIRST_STEPS = 100  # EM iterations with all experts
 STEPS_BETWEEN = 10  # EM iterations between one drop and the next
 
 
+@one_blas_thread
 def pruned_em(
     X, y, init, n_experts, *, free=FreeParameters(), max_iter=1000, tol=1e-9, sample_weight=None
 ):
@@ -41,7 +44,7 @@ def pruned_em(
     init : GatedModel
         Where to start, with more experts than ``n_experts``; twice as many are a good choice.
     n_experts : int
-        How many experts to keep, at least 2.
+        How many experts to keep, at least 1.
     free : FreeParameters
         What to learn; the rest stays as in ``init``. A gate that is not learned is renormalised
         as experts go.
@@ -57,12 +60,12 @@ def pruned_em(
     Climb
         Its objective is the log-likelihood per sample, less the ridge's penalty if there is one.
         History and path begin after the last drop: before it the models have more experts, and
-        each drop costs likelihood.
+        each drop costs likelihood. One expert that is left is a weighted regression.
 
     Raises
     ------
     ValueError
-        When ``n_experts`` is less than 2 or more than ``init`` has.
+        When ``n_experts`` is less than 1 or more than ``init`` has.
 
     Warns
     -----
@@ -86,15 +89,16 @@ def pruned_em(
     Taught in: :ref:`ch-likelihood-and-em`.
     """
     sample = as_sample(X, y, sample_weight, n_columns=init.n_features)
-    options = dict(free=free, max_iter=max_iter, tol=tol)
-    return warned(pruned_em_from_sample(sample, init, n_experts, **options), "EM", max_iter)
+    options = dict(n_experts=n_experts, max_iter=max_iter, tol=tol)
+    return warned(in_units(pruned_em_from_sample, sample, init, free, **options), "EM", max_iter)
 
 
-def pruned_em_from_sample(sample, init, n_experts, *, free, max_iter, tol):
+def pruned_em_from_sample(sample, init, *, n_experts, free, max_iter, tol):
     """What :func:`pruned_em` does, on data that have been checked."""
-    if not 2 <= n_experts <= init.n_experts:
+    n_experts = as_count(n_experts, "n_experts")
+    if n_experts > init.n_experts:
         raise ValueError(
-            f"n_experts must be at least 2 and at most {init.n_experts}, what init has, "
+            f"n_experts must be at least 1 and at most {init.n_experts}, what init has, "
             f"got {n_experts}"
         )
     model, steps = init, FIRST_STEPS
@@ -131,6 +135,11 @@ def drop_costs(model, X, y, *, sample_weight=None):
     (k,) array
         Costs in nats per sample; negative where the model is better off without the expert.
 
+    Raises
+    ------
+    ValueError
+        When there is one expert only.
+
     Examples
     --------
     >>> from moelib import standard_model
@@ -144,6 +153,8 @@ def drop_costs(model, X, y, *, sample_weight=None):
 
 def drop_costs_from_sample(model, sample):
     """What :func:`drop_costs` does, on data that have been checked."""
+    if model.n_experts < 2:
+        raise ValueError("model must have at least 2 experts: a single one cannot go")
     X, y = sample.X, sample.y
     log_joint = model._log_joint(X, y)
     without = _leave_one_out(log_joint) - _leave_one_out(model._log_gate_probabilities(X))
@@ -156,7 +167,7 @@ def drop_expert(model, i):
     Parameters
     ----------
     model : GatedModel
-        A model of at least 3 experts.
+        A model of at least 2 experts.
     i : int
         Which expert to drop. If it is the last, whose gate is zero, the gates of the others are
         measured from the one before it.
@@ -175,15 +186,15 @@ def drop_expert(model, i):
     >>> drop_expert(GatedModel(np.eye(3), [[3.0, 0, 0], [1, 1, 0]], 0.1), 2).gates
     array([[ 2., -1.,  0.]])
     """
-    if model.n_experts < 3 or not 0 <= i < model.n_experts:
-        raise ValueError(f"cannot drop expert {i} of {model.n_experts}: at least 2 have to remain")
+    if model.n_experts < 2 or not 0 <= i < model.n_experts:
+        raise ValueError(f"cannot drop expert {i} of {model.n_experts}: at least 1 has to remain")
     left = np.arange(model.n_experts) != i
     scores = np.vstack([model.gates, np.zeros(model.n_features)])[left]
     offsets = np.append(model.gate_intercepts, 0.0)[left]
     return GatedModel(
         model.experts[left],
         scores[:-1] - scores[-1],
-        model.noise,
+        model.noise[left] if np.ndim(model.noise) else model.noise,
         model.link,
         model.expert_intercepts[left],
         offsets[:-1] - offsets[-1],

@@ -14,11 +14,14 @@ from itertools import product
 import numpy as np
 
 from moelib.climb import Climb, warned
+from moelib.gates.degeneracy import is_sound
 from moelib.likelihood.em import em_from_sample
 from moelib.likelihood.m_step import _fit_expert
 from moelib.likelihood.pruning import drop_costs_from_sample, drop_expert
 from moelib.model import GatedModel
-from moelib.parameters import FreeParameters
+from moelib.parameters import FreeParameters, spread
+from moelib.threads import one_blas_thread
+from moelib.units import in_units
 from moelib.validation import as_sample
 
 WIDTHS = (3, 5)  # of the pool of badly fitted samples, in units of an expert's mean share n / k
@@ -30,6 +33,7 @@ ROUGH = 1e-5  # tolerance of EM until the last repair, in nats per sample
 LEAST_GAIN = 1e-3  # what a repair has to gain, in nats per sample
 
 
+@one_blas_thread
 def split_merge_em(
     X,
     y,
@@ -81,6 +85,9 @@ def split_merge_em(
 
     Notes
     -----
+    Done in the units of the sample, see :mod:`moelib.units`. A repair that ends with a noise that
+    has collapsed is not kept, see :func:`moelib.find_degeneracies`.
+
     For when samples are few for many experts: in the stored experiment ``failure-map`` it is right
     more often there than EM, pruned EM and minibatch Adam.
     Taught in: :ref:`ch-likelihood-and-em`.
@@ -100,8 +107,8 @@ def split_merge_em(
     Ueda, Nakano, Ghahramani & Hinton (2000), who merge two components and split a third.
     """
     sample = as_sample(X, y, sample_weight, n_columns=init.n_features)
-    options = dict(free=free, max_iter=max_iter, tol=tol, max_repairs=max_repairs)
-    return warned(split_merge_from_sample(sample, init, **options), "EM", max_iter)
+    options = dict(max_iter=max_iter, tol=tol, max_repairs=max_repairs)
+    return warned(in_units(split_merge_from_sample, sample, init, free, **options), "EM", max_iter)
 
 
 def split_merge_from_sample(sample, init, *, free, max_iter, tol, max_repairs):
@@ -127,7 +134,8 @@ def _first_gain(sample, climb, free):
     for width, i in product(WIDTHS, cheapest):
         trial = reseeded(climb.model, int(i), sample, free, width=width)
         trial = em_from_sample(sample, trial, free=free, max_iter=TRIAL_STEPS, tol=ROUGH)
-        if trial.objective > climb.objective + LEAST_GAIN:
+        sound = is_sound(trial.model, sample, free) or not is_sound(climb.model, sample, free)
+        if sound and trial.objective > climb.objective + LEAST_GAIN:
             return trial
     return None
 
@@ -156,10 +164,15 @@ def reseeded(model, i, sample, free, *, width):
         b[-1] = row[-1]
     centre = left.gates.sum(axis=0) / left.n_experts
     offset = left.gate_intercepts.sum() / left.n_experts
+    slopes = row[:-1] if free.intercepts else row
+    noise = model.noise
+    if np.ndim(noise):  # a learned one of the expert that is dropped may be tiny
+        new = np.sqrt(np.mean(left.noises**2)) if free.noise else model.noises[i]
+        noise = np.append(left.noises, new)
     return GatedModel(
-        np.vstack([left.experts, row[:d]]),
+        np.vstack([left.experts, spread(slopes[None], free.expert_columns(d), d)]),
         np.vstack([left.gates, np.zeros(d)]) - centre,
-        model.noise,
+        noise,
         model.link,
         b,
         np.append(left.gate_intercepts, 0.0) - offset,

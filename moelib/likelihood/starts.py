@@ -1,12 +1,23 @@
 """Where a climb begins: random parameters, random responsibilities, or clusters."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from moelib.likelihood.em import m_step, weighted_responsibilities
 from moelib.links import as_link
 from moelib.model import GatedModel
 from moelib.parameters import FreeParameters
-from moelib.validation import as_choice, as_generator, as_not_negative, as_positive, as_sample
+from moelib.threads import one_blas_thread
+from moelib.units import CONSTANT, Units
+from moelib.validation import (
+    as_choice,
+    as_count,
+    as_generator,
+    as_not_negative,
+    as_positive,
+    as_sample,
+)
 
 STARTS = ["random", "responsibilities", "kmeans"]
 
@@ -16,15 +27,15 @@ def make_start(
     y,
     n_experts,
     rng,
-    *,
     init="random",
+    *,
     link="identity",
     free=FreeParameters(),
     noise=None,
     gate_norm=0.0,
     sample_weight=None,
 ):
-    """A starting model of one of three kinds.
+    """A starting model of one of three kinds, in the units of the sample, :mod:`moelib.units`.
 
     Parameters
     ----------
@@ -33,7 +44,7 @@ def make_start(
     y : (n,) array
         Labels.
     n_experts : int
-        Number of experts k.
+        Number of experts k, at least 1.
     rng : numpy.random.Generator
         Source of randomness.
     init : {"random", "responsibilities", "kmeans"}
@@ -42,9 +53,10 @@ def make_start(
     link : str, callable or Link
         The link :math:`g`.
     free : FreeParameters
-        Which parameters to learn: whether there are intercepts.
+        Which parameters to learn: whether there are intercepts, and which columns are used.
     noise : float, optional
-        Standard deviation; that of the labels if not given.
+        Standard deviation; that of the labels if not given. One for all: where each expert has its
+        own, EM sets them apart.
     gate_norm : float
         Length of the gates, in random directions, for inputs of unit scale; zero makes the gate
         indifferent. Only ``init="random"`` knows gates of its own.
@@ -59,7 +71,7 @@ def make_start(
     ------
     ValueError
         When ``init`` is none of the three, or ``gate_norm`` is negative, or given for a gate that
-        is fitted to a split or constant.
+        is fitted to a split or constant; or when all labels are the same.
 
     Examples
     --------
@@ -92,16 +104,31 @@ def start_from_sample(
     as_choice(init, "init", STARTS)
     if gate_norm and (init != "random" or not free.gate_slopes):
         raise ValueError('gate_norm is for init="random" and a gate that depends on x')
-    options = dict(link=link, intercepts=free.intercepts, noise=noise, gate_norm=gate_norm)
-    model = _random_model(sample, n_experts, rng, **options)
-    if init == "random":
-        return model
-    if init == "kmeans":
-        groups = _cluster(np.column_stack([sample.X, sample.y]), n_experts, rng, sample.weights)
-    else:
-        groups = rng.integers(n_experts, size=len(sample))
-    split = weighted_responsibilities(np.eye(n_experts)[groups], sample.weights)
-    fixed = FreeParameters(free.intercepts, noise=False, gate_slopes=free.gate_slopes)
+    link, k = as_link(link), as_count(n_experts, "n_experts")
+    units = Units.of(sample, free, link)
+    inner = units.sample(sample)
+    if noise is not None:
+        noise = as_positive(noise, "noise")
+    scaled = None if noise is None else noise / units.label_scale
+    options = dict(link=link, intercepts=free.intercepts, noise=scaled, gate_norm=gate_norm)
+    model = free.restricted(_random_model(inner, k, rng, **options))
+    if init != "random":
+        model = _fitted(model, inner, _groups(inner, k, rng, init), free)
+    model = units.outward(model)
+    return model if noise is None else replace(model, noise=noise)
+
+
+def _groups(sample, k, rng, init):
+    """The number of a group for each sample, (n,)."""
+    if init == "responsibilities":
+        return rng.integers(k, size=len(sample))
+    return _cluster(np.column_stack([sample.X, sample.y]), k, rng, sample.weights)
+
+
+def _fitted(model, sample, groups, free):
+    """The model after an M-step for samples that are split into groups, its noise held."""
+    split = weighted_responsibilities(np.eye(model.n_experts)[groups], sample.weights)
+    fixed = replace(free, noise=False, gate_ridge=0.0)
     designs = fixed.expert_design(sample.X), fixed.gate_design(sample.X)
     return m_step(model, *designs, sample.y, split, fixed)
 
@@ -149,30 +176,28 @@ def random_start(
     Raises
     ------
     ValueError
-        When ``gate_norm`` is negative.
+        When ``gate_norm`` is negative, or all labels are the same.
     """
-    sample = as_sample(X, y, sample_weight)
-    options = dict(link=link, intercepts=fit_intercept, noise=noise, gate_norm=gate_norm)
-    return _random_model(sample, n_experts, rng, **options)
+    options = dict(free=FreeParameters(intercepts=fit_intercept), noise=noise, gate_norm=gate_norm)
+    return make_start(X, y, n_experts, rng, link=link, **options, sample_weight=sample_weight)
 
 
-def _random_model(sample, n_experts, rng, *, link, intercepts, noise, gate_norm):
-    rng, link = as_generator(rng), as_link(link)
-    gate_norm = as_not_negative(gate_norm, "gate_norm")
-    X, y = sample.X, sample.y
-    d, spread = X.shape[1], _standard_deviation(sample, y)
-    length = spread if link.name == "identity" else 1.0
-    experts = _random_rows(rng, (n_experts, d), length, _scale(sample))
-    offsets = np.zeros(n_experts)
+def _random_model(sample, k, rng, *, link, intercepts, noise, gate_norm):
+    rng, gate_norm = as_generator(rng), as_not_negative(gate_norm, "gate_norm")
+    d, spread = sample.X.shape[1], _standard_deviation(sample, sample.y)
+    if noise is None and spread <= CONSTANT * abs(sample.mean(sample.y)):
+        raise ValueError("y must not be the same for all samples: there is nothing to learn")
+    length, scale = spread if link.name == "identity" else 1.0, _scale(sample, intercepts)
+    experts = _random_rows(rng, (k, d), length, scale)
+    offsets = np.zeros(k)
     if intercepts:
-        centre = sample.mean(y) if link.name == "identity" else 0.0
-        offsets = centre + length * rng.standard_normal(n_experts)
-        offsets -= experts @ sample.mean(X)
-    noise = spread if noise is None else as_positive(noise, "noise")
-    gates = np.zeros((n_experts - 1, d))
+        centre = sample.mean(sample.y) if link.name == "identity" else 0.0
+        offsets = centre + length * rng.standard_normal(k)
+        offsets -= experts @ sample.mean(sample.X)
+    gates = np.zeros((k - 1, d))
     if gate_norm > 0:
-        gates = _random_rows(rng, (n_experts - 1, d), gate_norm, _scale(sample))
-    return GatedModel(experts, gates, noise, link, offsets)
+        gates = _random_rows(rng, (k - 1, d), gate_norm, scale)
+    return GatedModel(experts, gates, spread if noise is None else noise, link, offsets)
 
 
 def _random_rows(rng, shape, length, scale):
@@ -184,15 +209,23 @@ def _random_rows(rng, shape, length, scale):
 def _cluster(points, k, rng, weights):
     from sklearn.cluster import KMeans
 
-    scaled = points / np.maximum(points.std(axis=0), np.finfo(float).tiny)
+    centre = np.average(points, axis=0, weights=weights)
+    spread = np.sqrt(np.average((points - centre) ** 2, axis=0, weights=weights))
+    scaled = (points - centre) / np.maximum(spread, np.finfo(float).tiny)
     seed = int(rng.integers(2**31))
-    return KMeans(k, n_init=1, random_state=seed).fit_predict(scaled, sample_weight=weights)
+    with one_blas_thread:
+        return KMeans(k, n_init=1, random_state=seed).fit_predict(scaled, sample_weight=weights)
 
 
-def _scale(sample):
-    """Root mean square of a column of X after centring, pooled over columns."""
+def _scale(sample, centred):
+    """Standard deviation of the columns, pooled; of centred ones, without those that are constant.
+
+    A constant column gets no slope there, for nothing sets it apart from the intercept.
+    """
     spreads = _standard_deviation(sample, sample.X)
-    return max(float(np.sqrt(np.mean(spreads**2))), np.finfo(float).tiny)
+    if not centred:
+        return float(np.sqrt(np.mean(spreads**2))) or 1.0
+    return np.where(spreads > 0, 1.0, np.inf)
 
 
 def _standard_deviation(sample, values):

@@ -179,7 +179,7 @@ def test_other_orders_are_refused(order):
 
 @pytest.mark.parametrize("dimension", [0, -1, 2.5, np.nan, "a"])
 def test_dimensions_that_are_none_are_refused(dimension):
-    with pytest.raises(ValueError, match="dimension must be a positive integer"):
+    with pytest.raises(ValueError, match="dimension must be an integer of at least 1"):
         moment_bound(label_transform(2), dimension)
 
 

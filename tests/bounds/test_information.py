@@ -1,5 +1,7 @@
 """The Fisher information and the Cramér-Rao bound: quadrature, closed forms and symmetries."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -24,11 +26,28 @@ def small_model(noise=0.7, link="identity"):
     return GatedModel(A, [[0.2, 0.0, 0.9, 0.0]], noise, link)
 
 
-@pytest.mark.parametrize("intercepts", [False, True])
+FREE = {
+    "plain": FreeParameters(),
+    "intercepts": FreeParameters(intercepts=True),
+    "noise each": FreeParameters(intercepts=True, noise="per-expert"),
+    "own columns": FreeParameters(
+        intercepts=True, noise="per-expert", expert_features=(0, 1), gate_features=(0, 2)
+    ),
+}
+
+
+def model_of(free, link="identity"):
+    """The small model; with noises 0.7 and 1.1 where each expert has its own."""
+    model = small_model(link=link)
+    return replace(model, noise=[0.7, 1.1]) if free.noise_per_expert else model
+
+
+@pytest.mark.parametrize("kind", FREE)
 @pytest.mark.parametrize("link", ["identity", "tanh"])
-def test_quadrature_agrees_with_monte_carlo(link, intercepts):
+def test_quadrature_agrees_with_monte_carlo(link, kind):
     """Each entry within 4.5 standard errors of the mean of the scores' products."""
-    model, free = small_model(link=link), FreeParameters(intercepts=intercepts)
+    free = FREE[kind]
+    model = model_of(free, link)
     exact = fisher_information(model, free=free, method="quadrature", n_nodes=16)
     finer = fisher_information(model, free=free, method="quadrature", n_nodes=20)
     assert np.abs(exact - finer).max() < 6e-4
@@ -54,11 +73,12 @@ def test_monte_carlo_repeats_itself_and_has_the_size_asked_for():
     np.testing.assert_allclose(J, score_moments(model, X, y)[1], rtol=1e-10)
 
 
-@pytest.mark.parametrize("intercepts", [False, True])
+@pytest.mark.parametrize("kind", FREE)
 @pytest.mark.parametrize("link", ["identity", "tanh"])
-def test_complete_information_is_that_of_samples_that_name_their_expert(link, intercepts):
+def test_complete_information_is_that_of_samples_that_name_their_expert(link, kind):
     """Products of the slopes of log p_z(x) + log N(y), by differences; 4.5 standard errors."""
-    model, free = small_model(link=link), FreeParameters(intercepts=intercepts)
+    free = FREE[kind]
+    model = model_of(free, link)
     X, y, z = model.sample(40_000, np.random.default_rng(0), return_expert=True)
 
     def complete_log_density(m):
@@ -317,3 +337,63 @@ def test_nearby_densities_have_an_envelope(seed):
         moved = [free.moved(model, reach * step).log_density(X, y) for step in steps]
         shares.append(np.max((moved - model.log_density(X, y)) / (3.5 * reach * size)))
     assert max(shares) <= 1 and 0.1 < shares[0] < 0.5
+
+
+# --- one expert, a noise for each, own columns ----------------------------------------------------
+
+
+@pytest.mark.parametrize("noise", [True, "per-expert"])
+@pytest.mark.parametrize("method", ["monte-carlo", "quadrature"])
+def test_one_expert_has_the_information_of_a_regression(method, noise):
+    """E[x x'] / sigma^2, and 2 for the log noise; the bound is sigma / sqrt(n)."""
+    free = FreeParameters(intercepts=True, noise=noise)
+    model = GatedModel([[1.0, -0.5]], [], 0.4, expert_intercepts=[2.0])
+    J = fisher_information(model, free=free, method=method, n_draws=200_000)
+    expected = np.diag([1, 1, 1, 2 * 0.4**2]) / 0.4**2
+    np.testing.assert_allclose(J, expected, atol=0.1 if method == "monte-carlo" else 1e-9)
+    whole = complete_information(model, free=free, n_draws=200_000)
+    np.testing.assert_allclose(whole, expected, atol=0.1)
+    exact = dict(method="quadrature", n_nodes=20)
+    bound = cramer_rao_bound(model, 400, free=free, **exact)
+    np.testing.assert_allclose(bound.experts, 0.4 / 20, rtol=1e-6)
+    np.testing.assert_allclose(bound.noise, 0.4 / np.sqrt(800), rtol=1e-6)
+    held = cramer_rao_bound(model, 400, free=free, unit_experts=True, **exact)
+    along = np.array([1.0, -0.5, 0, 0])
+    np.testing.assert_allclose(held.covariance @ along, 0, atol=1e-15)
+
+
+def test_known_answers_give_each_noise_its_own_share():
+    """Experts far apart: sigma_i / sqrt(2 n pi_i), and slopes sigma_i / sqrt(n pi_i)."""
+    model = GatedModel([[80.0, 0.0], [-80.0, 0.0]], [[0.0, 0.0]], [0.1, 0.4])
+    free = FreeParameters(noise="per-expert")
+    bound = cramer_rao_bound(model, 10_000, free=free)
+    np.testing.assert_allclose(bound.noise, np.array([0.1, 0.4]) / np.sqrt(10_000), rtol=0.02)
+    expected = np.array([[0.1], [0.4]]) / np.sqrt(5000) * np.ones((2, 2))
+    np.testing.assert_allclose(bound.experts, expected, rtol=0.03)
+
+
+def test_one_noise_for_all_is_the_sum_over_experts():
+    """J of one noise is that of several, their rows and columns added; the bound is lower."""
+    model, each = small_model(), FreeParameters(noise="per-expert")
+    J = fisher_information(model, method="quadrature", n_nodes=12)
+    several = replace(model, noise=[0.7, 0.7])
+    whole = fisher_information(several, free=each, method="quadrature", n_nodes=12)
+    add = np.eye(14)[:, :13]
+    add[-2:, -1] = 1.0
+    np.testing.assert_allclose(J, add.T @ whole @ add, atol=1e-10)
+    one = cramer_rao_bound(model, 100, information=J)
+    more = cramer_rao_bound(several, 100, free=each, information=whole)
+    assert np.all(more.experts >= one.experts - 1e-12) and np.all(more.noise > one.noise)
+
+
+def test_known_lengths_of_experts_on_own_columns():
+    free = FREE["own columns"]
+    model = model_of(free)
+    J = fisher_information(model, free=free, n_draws=20_000)
+    held = cramer_rao_bound(model, 100, free=free, information=J, unit_experts=True)
+    for i, places in enumerate(([0, 1], [3, 4])):
+        along = np.zeros(len(J))
+        along[places] = model.experts[i, :2]
+        np.testing.assert_allclose(held.covariance @ along, 0, atol=1e-14)
+    assert not np.any(held.experts[:, 2:]) and not np.any(held.gates[:, [1, 3]])
+    assert np.all(held.experts[:, :2] > 0) and np.all(held.gates[:, [0, 2]] > 0)

@@ -139,3 +139,18 @@ def test_gate_errors_by_autograd():
     np.testing.assert_allclose(found[:2], expected, rtol=1e-8)
     np.testing.assert_allclose(found[2], 0.3 - np.linalg.eigvalsh(H)[0], rtol=1e-8)
     assert gate_errors(replace(model), model.experts, X, y, curvature=0.3)[1] == 0
+
+
+@pytest.mark.parametrize(
+    "changes", [dict(expert_intercepts=[0.0, 5]), dict(gate_intercepts=[1.0]), dict(noise=[0.1, 1])]
+)
+def test_the_lemmas_on_gates_know_one_noise_and_no_intercepts(changes):
+    model = replace(standard_model(3, 2), **changes)
+    X, y = model.sample(20, np.random.default_rng(0))
+    z = np.zeros(20, dtype=int)
+    for call in (
+        lambda: gate_errors(model, model.experts, X, y, curvature=0.1),
+        lambda: posterior_errors(model, model.experts, X, y, z, slope=1.0),
+    ):
+        with pytest.raises(ValueError, match="model must have (no intercepts|one noise)"):
+            call()

@@ -1,13 +1,14 @@
 """The number of samples that the theorem asks for, beside the one that simulation finds."""
 
 import warnings
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from moelib import ConvergenceWarning, GatedModel, required_samples, standard_model
-from moelib.bounds import required
+from moelib.bounds import one_error, required
 from moelib.bounds.theorem import TwoLossBound, least_samples
 
 
@@ -16,7 +17,7 @@ def simulated(monkeypatch):
     """Replaces the simulation by a law; returns what was asked for."""
     asked = []
 
-    def replace(law):
+    def follow(law):
         def error(model, n, rng, **options):
             asked.append((n, options))
             return law(n, len(asked))
@@ -24,7 +25,7 @@ def simulated(monkeypatch):
         monkeypatch.setattr(required, "one_error", error)
         return asked
 
-    return replace
+    return follow
 
 
 @pytest.mark.slow
@@ -184,6 +185,41 @@ def test_an_error_of_gates_may_be_long(simulated):
 def test_models_outside_the_theorem_are_refused(experts, gates):
     with pytest.raises(ValueError, match="model must have (unit experts|gates orthogonal)"):
         required_samples(GatedModel(experts, gates, 0.1), 0.1)
+
+
+@pytest.mark.parametrize(
+    "changes,seen",
+    [
+        (dict(expert_intercepts=[5.0, 0]), r"no intercepts: .*got intercepts \[5"),
+        (dict(gate_intercepts=[0.5]), r"no intercepts: .*got intercepts \[0"),
+        (dict(noise=[0.1, 0.2]), r"one noise for all experts: .*got noise \[0.1 0.2\]"),
+        (dict(noise=[0.1, 0.1]), r"one noise for all experts: .*got noise \[0.1 0.1\]"),
+    ],
+)
+@pytest.mark.parametrize("target", ["experts", "gates"])
+def test_intercepts_and_unequal_noise_are_not_covered(changes, seen, target, simulated):
+    asked, model = simulated(lambda n, _: 1.0), replace(standard_model(5, 2), **changes)
+    with pytest.raises(ValueError, match=f"model must have {seen}"):
+        required_samples(model, 0.1, target=target)
+    assert asked == []
+
+
+@pytest.mark.parametrize("target", ["experts", "gates"])
+def test_one_error_is_one_of_the_two_losses(target):
+    rng, model = np.random.default_rng(0), standard_model(5, 2)
+    for changes in (dict(expert_intercepts=[5.0, 0]), dict(noise=[0.1, 0.2])):
+        with pytest.raises(ValueError, match="model must have (no intercepts|one noise)"):
+            one_error(replace(model, **changes), 100, rng, target=target)
+    for n in (0, 10.5):
+        with pytest.raises(ValueError, match="n must be an integer of at least 1"):
+            one_error(model, n, rng, target=target)
+    with pytest.raises(ValueError, match="rng must be"):
+        one_error(model, 100, 0, target=target)
+
+
+def test_one_expert_has_no_theorem():
+    with pytest.raises(ValueError, match="model must have two experts or more.*got n_experts 1"):
+        required_samples(GatedModel([[1.0, 0]], np.zeros((0, 2)), 0.1), 0.1)
 
 
 def test_arguments_go_by_name():

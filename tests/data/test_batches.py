@@ -1,6 +1,7 @@
 """Blocks of rows and batches of samples: every row once, the same ones again, each checked."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from moelib.data.batches import (
@@ -105,3 +106,55 @@ def test_a_bad_batch_is_refused(batch, message):
 def test_batches_of_different_widths_are_refused():
     with pytest.raises(ValueError, match="X must have 2 columns, got shape .3, 3"):
         list(checked(lambda: [(np.eye(2), np.ones(2)), (np.eye(3), np.ones(3))])())
+
+
+def test_batches_without_rows_are_passed_over_and_none_at_all_refused():
+    X, y, none = np.eye(2), np.ones(2), np.zeros((0, 2))
+    sound = checked(lambda: [(none, []), (X, y), (none, [])])
+    assert [len(labels) for _, labels in sound()] == [2]
+    for batches in (list, lambda: [(none, [])]):
+        with pytest.raises(ValueError, match="batches must yield a batch .* at each call"):
+            list(checked(batches)())
+
+
+def test_a_generator_that_is_used_up_is_found_at_the_second_pass():
+    once = iter([(np.eye(2), np.ones(2))])
+    sound = checked(lambda: once)
+    assert len(list(sound())) == 1
+    with pytest.raises(ValueError, match="used up after one pass, so make it inside the function"):
+        list(sound())
+
+
+def test_what_is_no_function_is_refused():
+    with pytest.raises(ValueError, match="batches must be a function .* got list: .* lambda: data"):
+        checked([(np.eye(2), np.ones(2))])
+
+
+def test_shuffled_batches_take_what_makes_an_array():
+    X, y = np.arange(12.0).reshape(6, 2), np.arange(6.0)
+    frame, series = pd.DataFrame(X, index=list("fedcba")), pd.Series(y, index=range(10, 16))
+    for inputs, labels in ((frame, series), (X.tolist(), y.tolist()), (np.float32(X), series)):
+        one, other = (
+            shuffled_batches(*data, np.random.default_rng(0), size=4)()
+            for data in ((X, y), (inputs, labels))
+        )
+        for (rows, values), (again, those) in zip(one, other, strict=True):
+            assert again.dtype == those.dtype == float
+            np.testing.assert_array_equal(rows, again)
+            np.testing.assert_array_equal(values, those)
+    with pytest.raises(ValueError, match="y must have a label for each of the 6 rows of X, got 5"):
+        shuffled_batches(X, y[:5], np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("size", [0, -1, 2.5])
+def test_sizes_and_seeds_are_checked(standard, size):
+    model, X, y = standard(3)
+    with pytest.raises(ValueError, match="size must be an integer of at least 1"):
+        shuffled_batches(X, y, np.random.default_rng(0), size=size)
+    for changes, message in [
+        (dict(size=size), "size must be an integer of at least 1"),
+        (dict(n=size), "n must be an integer of at least 1"),
+        (dict(seed=0), "seed must be a numpy.random.SeedSequence such as"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            drawn_batches(model, **(dict(n=3, seed=np.random.SeedSequence(0)) | changes))

@@ -10,6 +10,7 @@ from moelib.estimator import check_two_loss_inputs
 from moelib.validation import as_sample
 
 DESIGN = dict(d=4, n_experts=2)
+THEORY = dict(method="two-loss", fit_intercept=False, noise="shared", n_init=1, random_state=0)
 
 
 def test_inputs_that_are_not_standard_normal_are_named(standard):
@@ -20,12 +21,23 @@ def test_inputs_that_are_not_standard_normal_are_named(standard):
         (np.sign(X) + 0.01 * X, "kurtosis"),
     ]:
         with pytest.warns(AssumptionWarning, match=f"standard normal.*{message}"):
-            MixtureOfExperts(random_state=0).fit(broken, y)
+            MixtureOfExperts(**THEORY).fit(broken, y)
     with pytest.warns(AssumptionWarning, match="labels' mean square"):
-        MixtureOfExperts(random_state=0).fit(X, y / 10)
+        MixtureOfExperts(**THEORY).fit(X, y / 10)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        MixtureOfExperts(random_state=0).fit(X, y)
+        MixtureOfExperts(**THEORY).fit(X, y)
+
+
+def test_with_intercepts_means_are_no_fault(standard):
+    """Columns and labels are centred before the moments; a scale that is off is still named."""
+    _, X, y = standard(2000, **DESIGN)
+    estimator = MixtureOfExperts(method="two-loss", random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        estimator.fit(X + [100, -5, 0, 2000], y + 30)
+    with pytest.warns(AssumptionWarning, match="standard normal.*covariance has eigenvalues"):
+        estimator.fit(2 * X, y)
 
 
 def said(X, y, weights=None):

@@ -12,6 +12,7 @@ from moelib.gates.loss import gate_gradient, log_normal_density
 from moelib.likelihood import score_moments
 
 DESIGN = dict(d=5, n_experts=2, noise=0.3)
+THEORY = dict(fit_intercept=False, noise="shared", n_init=1, random_state=0)
 CLIMBS = [name for name, method in METHODS.items() if method.climb]
 
 
@@ -22,7 +23,8 @@ def data(standard):
 
 def fitted(data, method, sample_weight=None, **settings):
     _, X, y = data
-    estimator = MixtureOfExperts(2, method, **({"random_state": 0} | settings))
+    """A fit in the theory's setting, changed by ``settings``."""
+    estimator = MixtureOfExperts(2, method, **(THEORY | settings))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AssumptionWarning)
         return estimator.fit(X, y, sample_weight)
@@ -37,7 +39,7 @@ def mean_of(values, weights):
 
 def test_the_estimator_says_which_methods_there_are():
     said = re.search(r"method : str(.*?)\n    link :", MixtureOfExperts.__doc__, re.S).group(1)
-    assert sorted(re.findall(r'``"([^"]+)"``', said)) == sorted(METHODS)
+    assert sorted(re.findall(r'``"([^"]+)"``', said)) == sorted(["auto", *METHODS])
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -61,10 +63,11 @@ def test_the_best_of_the_starts_is_kept(data, method):
     _, X, y = data
     fit = fitted(data, method, refine=False, n_init=3)
     assert len(fit.start_objectives_) == 3
-    assert fit.history_[method][-1] == np.max(fit.start_objectives_)
+    assert fit.history_[method][-1] == pytest.approx(np.max(fit.start_objectives_), rel=1e-12)
     again = fitted(data, method, n_init=3)
     assert again.log_likelihood_ >= fit.log_likelihood_
-    np.testing.assert_array_equal(again.start_objectives_, fit.start_objectives_)
+    gap = fit.start_objectives_ - again.start_objectives_  # what is refined climbs less close
+    assert np.all(gap > -1e-12) and np.all(gap < 1e-4)
 
 
 # --- what the table says --------------------------------------------------------------------------
@@ -95,14 +98,14 @@ def test_what_knows_a_ridge_ends_where_the_penalised_gradient_of_the_gates_is_ze
     _, X, y = data
     row = METHODS[method]
     if not row.knows_ridge:
-        with pytest.raises(ValueError, match=f"'{method}' knows no ridge"):
+        with pytest.raises(ValueError, match=f"gate_ridge=0.1 needs .*'{method}' does not know it"):
             fitted(data, method, gate_ridge=0.1)
         return
     fit = fitted(data, method, gate_ridge=0.1, refine=False)
     log_normals = log_normal_density((y[:, None] - X @ fit.experts_.T) ** 2, fit.noise_**2)
     gradient = gate_gradient(fit.gates_, X, log_normals)
     near = 1e-4 if "-sgd" not in method or row.learn else 2e-2  # a batch of 64 knows no better
-    np.testing.assert_allclose(gradient, -0.1 * fit.gates_, atol=near)
+    np.testing.assert_allclose(gradient, -0.1 * X.var(axis=0) * fit.gates_, atol=near)
     assert np.linalg.norm(fit.gates_) > 0.1
 
 
@@ -130,7 +133,7 @@ def test_what_anneals_has_left_its_start_when_the_history_begins(data, method):
     model, _, _ = data
     settings = dict(noise=0.3, init=model, refine=False)
     cold = fitted(data, method, **settings)
-    np.testing.assert_array_equal(cold.path_[method][0].experts, model.experts)
+    np.testing.assert_allclose(cold.path_[method][0].experts, model.experts, rtol=1e-12)
     hot = fitted(data, method, **settings, anneal=True)
     assert np.abs(hot.path_[method][0].experts - model.experts).max() > 1e-4
     assert hot.noise_ == cold.noise_ == 0.3
@@ -162,7 +165,7 @@ def test_the_refinement_also_begins_with_indifferent_gates_and_keeps_the_likelie
     for seed in range(6):
         data = standard(150, d=10, n_experts=3, seed=seed)
         _, X, y = data
-        fit = MixtureOfExperts(3, transforms="in-span", truncate=3, random_state=0)
+        fit = MixtureOfExperts(3, "two-loss", transforms="in-span", truncate=3, **THEORY)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
             fit.fit(X, y)
@@ -183,7 +186,9 @@ def by_hand(stage, model, X, y, weights, ridge):
     """The objective of a stage at a model, from the public face of the model."""
     if stage.startswith("least-squares"):
         return -mean_of((y - model.mean(X)) ** 2, weights)
-    return mean_of(model.log_density(X, y), weights) - ridge / 2 * np.sum(model.gates**2)
+    spread = np.average((X - np.average(X, axis=0, weights=weights)) ** 2, axis=0, weights=weights)
+    penalty = ridge / 2 * np.sum(spread * model.gates**2)
+    return mean_of(model.log_density(X, y), weights) - penalty
 
 
 def variants(method):
@@ -195,6 +200,7 @@ def variants(method):
         yield {"gate_ridge": 0.02}
     if row.knows_weights:
         yield {"sample_weight": np.arange(3000) % 4}
+    yield {"fit_intercept": True, "noise": "per-expert"}
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -213,7 +219,8 @@ def test_histories_rise_and_belong_to_their_paths(data, method):
         assert fit.path_["refine"][-1] is fit.model_
         last = by_hand("refine", fit.model_, X, y, weights, ridge)
         assert fit.history_["refine"][-1] == pytest.approx(last, abs=1e-10)
-        assert fit.n_iter_ == len(fit.history_["refine"]) - 1
+        steps = {stage: len(history) - 1 for stage, history in fit.history_.items()}
+        assert fit.n_iter_ == sum(steps[stage] for stage in steps if stage != "experts")
 
 
 def l4(T, V, mu=0.5):

@@ -41,7 +41,8 @@ def test_judging_a_fit_with_experts_in_another_order(order):
     """However the truth's experts are numbered, it is put into the order of the fit."""
     model = standard_model(d=5, n_experts=3, noise=0.3)
     X, y = model.sample(3000, np.random.default_rng(0))
-    fit = MixtureOfExperts(3, random_state=0).fit(X, y)
+    settings = dict(fit_intercept=False, noise="shared", n_init=1)
+    fit = MixtureOfExperts(3, "two-loss", **settings, random_state=0).fit(X, y)
     gates = np.vstack([model.gates, np.zeros(5)])[list(order)]
     renumbered = GatedModel(model.experts[list(order)], (gates - gates[-1])[:-1], 0.3)
     rows = list(coverage.judge(fit, renumbered))

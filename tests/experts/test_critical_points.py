@@ -119,3 +119,12 @@ def test_census_counts_rows_apart_from_dimensions():
     assert all(p.V.shape == (1, 2) for p in points)
     np.testing.assert_allclose([p.value for p in points], [-1.5, -1, -0.6, -0.6], atol=1e-9)
     assert [p.kind for p in points] == [*POINT_KINDS[:1] * 2, *POINT_KINDS[1:2] * 2]
+
+
+@pytest.mark.parametrize("n_init", [1, 2, 4])
+def test_a_census_of_few_starts_lists_what_they_found(n_init):
+    T = orthogonal_tensor([3.0, 2.0], np.eye(2))
+    points = census(T, 0.5, np.random.default_rng(0), n_init=n_init)
+    assert sum(point.count for point in points) <= n_init
+    for point in points:
+        assert np.abs(derivatives(T, point.V, 0.5)[1]).max() < 1e-7

@@ -9,6 +9,8 @@ from moelib import (
     AssumptionWarning,
     learn_experts,
     learn_experts_from_batches,
+    learn_experts_sgd,
+    learn_experts_spectral,
     regressor_error,
     standard_model,
 )
@@ -200,3 +202,25 @@ def test_ten_experts_from_a_million_samples_in_little_memory():
         experts = (V * np.sqrt(fit.eigenvalues)) @ fit.basis.T
         assert regressor_error(experts, model.experts) < 0.02
     assert peak < 1.5e9
+
+
+@pytest.mark.parametrize(
+    "learn_one",
+    [
+        learn_experts,
+        lambda *of: learn_experts(*of, solver="gradient"),
+        lambda *of: learn_experts_spectral(*of, order=3),
+        lambda *of: learn_experts_spectral(*of, order=4),
+        lambda X, y, k, rng: learn_experts_sgd(lambda: [(X, y)], k, rng),
+    ],
+)
+def test_one_expert_is_the_top_eigenvector(learn_one):
+    """Of the mean of y^2 (x x' - I), labels scaled to mean square one, with the sign of E[y x]."""
+    model = GatedModel([[0.6, -0.8, 0.0]], np.zeros((0, 3)), 0.3)
+    X, y = model.sample(3000, np.random.default_rng(0))
+    q = y**2 - np.mean(y**2)
+    values, vectors = np.linalg.eigh((X * q[:, None]).T @ X / len(y))
+    expected = vectors[:, -1] * np.sign(vectors[:, -1] @ (X.T @ (y - y.mean())))
+    found = learn_one(X, y, 1, np.random.default_rng(1)).experts
+    np.testing.assert_allclose(found, expected[None], atol=1e-9)
+    assert found[0] @ model.experts[0] > 0.99

@@ -45,6 +45,12 @@ def test_slopes_of_two_experts_are_those_of_the_logistic_function():
     np.testing.assert_allclose(slopes.sum(axis=1), [1, 0, 0, 0], atol=1e-9)
 
 
+def test_one_expert_has_a_share_of_one_that_does_not_move():
+    model = GatedModel(np.eye(3)[:1], np.zeros((0, 3)), 0.1)
+    expected = [[1.0], [0.0], [0.0]]
+    np.testing.assert_allclose(gate_slopes(model, [1.0, 2, 3], order=2), expected, atol=1e-12)
+
+
 def test_a_gate_of_length_zero_has_shares_and_no_slopes():
     model = GatedModel(np.eye(3), np.zeros((2, 3)), 0.1, gate_intercepts=[np.log(2), 0.0])
     slopes = gate_slopes(model, np.ones(3))

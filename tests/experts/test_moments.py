@@ -201,8 +201,8 @@ def test_moments_refuse_what_cannot_be_used():
 @pytest.mark.parametrize(
     "options, message",
     [
-        (dict(n_blocks=0), "n_blocks must be a positive integer"),
-        (dict(n_blocks=2.5), "n_blocks must be a positive integer"),
+        (dict(n_blocks=0), "n_blocks must be an integer of at least 1"),
+        (dict(n_blocks=2.5), "n_blocks must be an integer of at least 1"),
         (dict(truncate=0), "truncate must be a positive"),
         (dict(control=True, truncate=3.0), "cannot be combined with truncate"),
     ],

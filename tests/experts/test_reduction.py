@@ -88,7 +88,7 @@ def test_what_cannot_be_used_is_refused():
         reduce_batches(lambda: [(X, y)], 11)
     with pytest.raises(ValueError, match="non-zero label"):
         reduce_batches(lambda: [(X, 0 * y)], 3)
-    with pytest.raises(ValueError, match="non-zero label"):
+    with pytest.raises(ValueError, match="batches must yield a batch"):
         reduce_batches(lambda: [], 3)
     with pytest.raises(ValueError, match="transforms must be one of 'polynomial'"):
         reduce_batches(lambda: [(X, y)], 3, transforms="magic")

@@ -146,7 +146,7 @@ def test_bad_arguments():
     with pytest.raises(ValueError, match="kind must be one of 'polynomial'"):
         label_transforms("relu", 0.1, kind="magic")
     for order in (0, 2.0, "4"):
-        with pytest.raises(ValueError, match="order must be a positive integer"):
+        with pytest.raises(ValueError, match="order must be an integer of at least 1"):
             label_transform(order, "relu", 0.1)
     with pytest.raises(ValueError, match="too many to tabulate"):
         label_transform(2, "identity", 1e-4, kind="optimal")

@@ -99,3 +99,12 @@ def test_columns_that_repeat_each_other_do_no_harm():
     once, _ = bound_step(np.zeros((2, 4)), D, r)
     np.testing.assert_allclose(doubled[:, 0] + doubled[:, 4], once[:, 0], atol=1e-6)
     np.testing.assert_allclose(doubled[:, 5], 0)
+
+
+def test_one_expert_has_no_gate_to_move():
+    D, _, weights, _ = problem(6, 2)
+    W = np.zeros((0, 4))
+    assert curvature_bound(D, 1, weights).shape == (0, 0)
+    assert bound_solver(D, 1, weights)(W).shape == (0, 4)
+    moved, size = bound_step(W, D, weights[:, None], RIDGE)
+    assert moved.shape == (0, 4) and size == 0

@@ -106,6 +106,10 @@ def test_bad_calls(standard):
         gate_curvature(model, X, y, gate_ridge=-1.0)
     with pytest.raises(ValueError, match="X must have 6 columns"):
         gate_curvature(model, X[:, :5], y)
+    alone = GatedModel([np.ones(6)], np.zeros((0, 6)), 0.1)
+    for look in (gate_curvature, slowest_directions):
+        with pytest.raises(ValueError, match="model must have two experts or more: a single one"):
+            look(alone, X, y)
 
 
 def test_methods_contract_at_their_rate_along_their_slowest_direction(standard):

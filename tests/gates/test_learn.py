@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from moelib import (
     AssumptionWarning,
@@ -121,3 +122,29 @@ def test_unfinished_runs_warn(standard):
     model, X, y = standard(60, d=6)
     with pytest.warns(ConvergenceWarning, match="in 2 steps of .* or use solver='newton'"):
         learn_gates(X, y, model.experts, solver="gradient", max_iter=2)
+
+
+@pytest.mark.parametrize("solver", ["newton", "em", "gradient"])
+@pytest.mark.parametrize("noise", [None, 0.4])
+def test_one_expert_has_no_gate_and_the_noise_of_its_residuals(solver, noise):
+    rng = np.random.default_rng(0)
+    X, y, counts = rng.standard_normal((50, 2)), rng.standard_normal(50), rng.integers(0, 3, 50)
+    fit = learn_gates(X, y, [[1.0, -1.0]], solver=solver, noise=noise, sample_weight=counts)
+    residuals = np.repeat(y - X[:, 0] + X[:, 1], counts)
+    spread = np.sqrt(np.mean(residuals**2)) if noise is None else noise
+    assert fit.converged and fit.model.gates.shape == (0, 2)
+    assert fit.model.noise == pytest.approx(spread)
+    assert fit.objective == pytest.approx(norm(0, spread).logpdf(residuals).mean())
+
+
+@pytest.mark.parametrize("solver", ["newton", "em", "gradient"])
+@pytest.mark.parametrize("total", [1.0, 1e-6, 1e9])
+def test_only_the_proportions_of_weights_move_the_gates(standard, solver, total):
+    model, X, y = standard(400, d=3, n_experts=2, noise=0.3)
+    weights = np.random.default_rng(1).uniform(0.5, 1.5, len(y))
+    fits = [
+        learn_gates(X, y, model.experts, solver=solver, sample_weight=scale * weights)
+        for scale in (1.0, total / weights.sum())
+    ]
+    assert fits[0].history == pytest.approx(fits[1].history, rel=1e-9)
+    np.testing.assert_allclose(fits[0].model.gates, fits[1].model.gates, rtol=1e-6)

@@ -1,8 +1,11 @@
 """The gates' loss: gradient and Hessian against autograd, and steps that never climb."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from scipy.stats import norm
 
 from moelib import GatedModel, gate_loss
 from moelib.gates.loss import (
@@ -10,9 +13,12 @@ from moelib.gates.loss import (
     em_step,
     gate_gradient,
     gate_hessian,
+    gradient_step,
     log_gate_probabilities,
     log_normal_density,
+    log_normals,
     negative_log_likelihood,
+    newton_step,
     surrogate_step,
 )
 
@@ -125,3 +131,40 @@ def test_covariance_hessian_is_the_mean_of_kronecker_products(k, p, weighted):
     np.testing.assert_allclose(found, scale * prior + penalty, atol=1e-12)
     found = covariance_hessian(q, D, weights, ridge, less=r)
     np.testing.assert_allclose(found, scale * (prior - posterior) + penalty, atol=1e-12)
+
+
+def test_a_noise_for_each_expert_enters_by_its_density():
+    """Loss, gradient and Hessian of the gates against torch, with three noises."""
+    model, X, y, _, W = instance()
+    each = replace(model, noise=[0.3, 0.8, 2.0])
+    normals = log_normals(each, X, y)
+    by_hand = norm.logpdf(y[:, None], each.expert_means(X), each.noise)
+    np.testing.assert_allclose(normals, by_hand, rtol=1e-12)
+
+    def loss(flat):
+        return gate_loss(flat.reshape(2, 4), X, y, each.experts, each.noise)
+
+    w = torch.tensor(W.ravel(), requires_grad=True)
+    value = loss(w)
+    value.backward()
+    assert negative_log_likelihood(W, X, normals) == pytest.approx(value.item(), rel=1e-12)
+    np.testing.assert_allclose(gate_gradient(W, X, normals).ravel(), w.grad, atol=1e-12)
+    hessian = torch.autograd.functional.hessian(loss, w.detach())
+    np.testing.assert_allclose(gate_hessian(W, X, normals), hessian, atol=1e-10)
+
+
+@pytest.mark.parametrize("step", [em_step, newton_step, gradient_step])
+def test_one_expert_has_no_gate_to_move(step):
+    """Its loss is that of a regression; steps return the empty gates."""
+    rng = np.random.default_rng(0)
+    model = GatedModel([[1.0, -1.0]], [], 0.5)
+    X, y = model.sample(40, rng)
+    normals, W = log_normals(model, X, y), np.zeros((0, 2))
+    by_hand = -np.mean(norm.logpdf(y, model.mean(X), 0.5))
+    assert negative_log_likelihood(W, X, normals) == pytest.approx(by_hand, rel=1e-12)
+    assert gate_hessian(W, X, normals).shape == (0, 0)
+    assert gate_gradient(W, X, normals).shape == (0, 2)
+    moved, size = step(W, X, normals)
+    assert moved.shape == (0, 2) and size == 0
+    moved, size = surrogate_step(W, X, np.ones((40, 1)), ridge=0.1)
+    assert moved.shape == (0, 2) and size == 0

@@ -11,6 +11,11 @@ ALL_FREE = {
     "known noise": FreeParameters(intercepts=True, noise=False),
     "constant gate": FreeParameters(intercepts=True, gate_slopes=False),
     "constant gate alone": FreeParameters(gate_slopes=False),
+    "noise each": FreeParameters(noise="per-expert"),
+    "noise each, intercepts": FreeParameters(intercepts=True, noise="per-expert"),
+    "own columns": FreeParameters(
+        intercepts=True, noise="per-expert", expert_features=(0,), gate_features=(1,)
+    ),
 }
 
 
@@ -29,11 +34,12 @@ def instance():
         model = GatedModel(
             rng.standard_normal((3, 2)),
             rng.standard_normal((2, 2)) * free.gate_slopes,
-            0.5,
+            [0.4, 0.5, 0.7] if free.noise_per_expert else 0.5,
             link,
             rng.standard_normal(3) * free.intercepts,
             rng.standard_normal(2) * free.gate_intercepts,
         )
+        model = free.restricted(model)
         return (model, *model.sample(n, rng))
 
     return draw

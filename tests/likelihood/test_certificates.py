@@ -1,5 +1,7 @@
 """Certificates: gradient and Hessian against finite differences; minima, saddles, bad maxima."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -16,9 +18,11 @@ from moelib.likelihood import certify, mean_score, polish
 DESIGN = dict(d=4, n_experts=2, noise=0.1)
 
 
-def test_certificate_against_finite_differences(standard):
+@pytest.mark.parametrize("noise", [True, False, "per-expert"])
+def test_certificate_against_finite_differences(standard, noise):
     model, X, y = standard(60, **DESIGN)
-    free = FreeParameters(intercepts=True)
+    free = FreeParameters(intercepts=True, noise=noise)
+    model = replace(model, noise=[0.1, 0.15]) if noise == "per-expert" else model
     point = certify(model, X, y, free=free)
     assert point.loss == pytest.approx(-model.log_density(X, y).mean())
     gradient_norm = np.linalg.norm(mean_score(model, X, y, free=free))
@@ -76,3 +80,6 @@ def test_bad_calls(standard):
         certify(model, X, y, loss="huber")
     with pytest.raises(ValueError, match="squared error has no noise"):
         certify(model, X, y, loss="least-squares")
+    for free in (FreeParameters(gate_slopes=False), FreeParameters(expert_features=(0,))):
+        with pytest.raises(ValueError, match="gates and experts of the same columns"):
+            certify(model, X, y, free=free)

@@ -1,6 +1,7 @@
 """Least squares and joint likelihood: where they end, against EM and finite differences."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -15,9 +16,13 @@ from moelib import (
     make_start,
     maximum_likelihood,
     regressor_error,
+    standard_errors,
 )
 from moelib.likelihood import certify
+from moelib.likelihood.at_rest import is_at_rest
+from moelib.likelihood.score import likelihood_factors
 from moelib.losses import least_squares_loss
+from moelib.validation import as_sample
 
 DESIGN = dict(d=4, n_experts=2, noise=0.1)
 
@@ -61,6 +66,45 @@ def test_joint_likelihood_reaches_ems_maximum(standard, solver, free):
 
 
 @pytest.mark.parametrize("solver", ["lbfgs", "adam"])
+def test_joint_likelihood_learns_a_noise_for_each_expert(solver):
+    rng = np.random.default_rng(0)
+    truth = GatedModel([[1.0, 0, 0], [0, 1, 0]], [[0, 0, 1.0]], [0.2, 0.8], "identity", [0.5, 0])
+    X, y = truth.sample(1500, rng)
+    free = FreeParameters(intercepts=True, noise="per-expert")
+    start = free.moved(truth, 0.1 * rng.standard_normal(free.count(2, 3)))
+    fit = joint_likelihood(X, y, start, free=free, solver=solver, max_iter=2000)
+    best = maximum_likelihood(X, y, truth, free=free)
+    assert fit.converged and fit.objective == pytest.approx(best.objective, abs=1e-5)
+    np.testing.assert_allclose(fit.model.noise, best.model.noise, rtol=0.01)
+    assert solver == "adam" or np.all(np.diff(fit.history) >= 0)
+
+
+def test_adam_converges_only_where_it_is_at_rest(standard):
+    """Five steps are not enough, and it says so; enough are."""
+    _, X, y = standard(1000, d=5, n_experts=2, noise=0.5)
+    start = make_start(X, y, 2, np.random.default_rng(0))
+    for run in (joint_likelihood, least_squares):
+        with pytest.warns(ConvergenceWarning, match="Adam did not converge in 5 steps"):
+            short = run(X, y, start, solver="adam", max_iter=5)
+        assert not short.converged
+        assert run(X, y, start, solver="adam", max_iter=1500).converged
+
+
+def test_the_rule_of_rest_is_the_gradient_in_its_standard_errors(standard):
+    """At a maximum it is zero; two standard errors away it is not, whatever is off."""
+    model, X, y = standard(2000, **DESIGN)
+    sample, free = as_sample(X, y), FreeParameters(intercepts=True, noise="per-expert")
+    best = maximum_likelihood(X, y, replace(model, noise=[0.1, 0.1]), free=free).model
+    factors = partial(likelihood_factors, link=best.link)
+    assert is_at_rest(best, sample, free, factors)
+    errors = np.sqrt(np.diag(standard_errors(best, X, y, free=free).covariance))
+    sides = np.random.default_rng(0).choice([-1, 1], len(errors))
+    assert not is_at_rest(free.moved(best, 2 * errors * sides), sample, free, factors)
+    off = replace(best, expert_intercepts=best.expert_intercepts + 0.1)
+    assert not is_at_rest(off, sample, free, factors)
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
 @pytest.mark.parametrize("run", [least_squares, joint_likelihood])
 def test_the_path_belongs_to_the_history(standard, run, solver):
     _, X, y = standard(300, **DESIGN)
@@ -80,8 +124,9 @@ def test_bad_calls(standard):
     with pytest.raises(ValueError, match="solver must be one of 'lbfgs', 'adam'"):
         joint_likelihood(X, y, model, solver="sgd")
     for run in (joint_likelihood, least_squares):
-        with pytest.raises(ValueError, match="gate_slopes=False is for EM only"):
-            run(X, y, model, free=FreeParameters(gate_slopes=False))
+        for free in (FreeParameters(gate_slopes=False), FreeParameters(gate_features=(0, 1))):
+            with pytest.raises(ValueError, match="gates and experts of the same columns: use exp"):
+                run(X, y, model, free=free)
     with pytest.raises(ValueError, match="has no form in torch"):
         own = Link("own", np.tanh, np.cos)
         joint_likelihood(X, y, GatedModel(model.experts, model.gates, 0.1, own))

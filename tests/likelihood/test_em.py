@@ -1,26 +1,32 @@
 """EM and gradient EM: the likelihood never falls, and their steps are the textbook's."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import least_squares as least_squares_of
 
 from moelib import (
     ConvergenceWarning,
     FreeParameters,
     GatedModel,
     expectation_maximization,
+    find_degeneracies,
     gradient_em,
     joint_likelihood,
+    joint_likelihood_sgd,
     least_squares,
     make_start,
+    maximum_likelihood,
     random_start,
     regressor_error,
+    standard_errors,
 )
 from moelib.gates import bound_solver
-from moelib.likelihood import mean_score
+from moelib.likelihood import mean_score, split_merge_em
 from moelib.likelihood.em import em_from_sample, gradient_em_from_sample, m_step
 from moelib.validation import as_sample
 
@@ -172,7 +178,12 @@ def test_gradient_em_never_lowers_the_likelihood(seed, link):
     rng = np.random.default_rng(seed)
     model = GatedModel(rng.standard_normal((3, 2)), rng.standard_normal((2, 2)), 0.4, link)
     X, y = model.sample(100, rng)
-    for free in (FreeParameters(), FreeParameters(intercepts=True, noise=False)):
+    for free in (
+        FreeParameters(),
+        FreeParameters(intercepts=True, noise=False),
+        FreeParameters(intercepts=True, noise="per-expert"),
+        FreeParameters(True, "per-expert", expert_features=(0,), gate_features=(1,)),
+    ):
         start = make_start(X, y, 3, rng, link=link, free=free)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
@@ -277,7 +288,7 @@ def test_annealing_takes_the_given_steps_before_the_history_begins(instance):
         return m_step(model, *arguments, **more)
 
     options = dict(free=free, max_iter=7, tol=1e-15)
-    climb = em_from_sample(sample, model, **options, anneal_from=4.0, step=watched)
+    climb = em_from_sample(sample, model, **options, anneal_times=8.0, step=watched)
     assert len(seen) == 50 + 7 and seen[50:] == [0.5] * 7
     np.testing.assert_allclose(np.diff(np.log(seen[:50])), np.log(0.5 / 4) / 49, atol=1e-12)
     assert seen[0] == 4.0
@@ -330,3 +341,220 @@ def test_methods_that_know_no_ridge_refuse_one(standard):
     for climb in (gradient_em, joint_likelihood, least_squares):
         with pytest.raises(ValueError, match="gate_ridge=0.1 is not known to .* use expectation"):
             climb(X, y, model, free=free)
+
+
+# --- a noise for each expert ----------------------------------------------------------------------
+
+
+def test_each_noise_is_the_root_mean_square_of_its_own_residuals(instance):
+    free = FreeParameters(intercepts=True, noise="per-expert")
+    model, X, y = instance(free=free)
+    r = model.posterior(X, y) * np.random.default_rng(0).integers(0, 3, len(y))[:, None]
+    D = free.expert_design(X)
+    new = m_step(model, D, D, y, r, free)
+    for i, weight in enumerate(r.T):
+        residual = y - new.expert_means(X)[:, i]
+        expected = np.sqrt(np.average(residual**2, weights=weight))
+        assert new.noise[i] == pytest.approx(expected, rel=1e-12)
+    floored = m_step(model, D, D, y, r, free, noise_floor=float(np.median(new.noise)))
+    np.testing.assert_array_equal(floored.noise, np.maximum(new.noise, np.median(new.noise)))
+
+
+def test_an_expert_that_answers_nothing_keeps_its_row_and_its_noise(instance):
+    free = FreeParameters(noise="per-expert")
+    model, X, y = instance(free=free)
+    r = model.posterior(X, y)
+    r[:, 1] = 0
+    new = m_step(model, X, X, y, r, free)
+    assert new.noise[1] == model.noise[1]
+    np.testing.assert_array_equal(new.experts[1], model.experts[1])
+
+
+def test_equal_noises_are_one_noise(instance):
+    """Where residuals are alike the two models climb alike: here noise that is not learned."""
+    model, X, y = instance()
+    each = replace(model, noise=np.full(3, model.noise))
+    free = FreeParameters(noise=False)
+    one, other = (
+        expectation_maximization(X, y, start, free=free, max_iter=500) for start in (model, each)
+    )
+    np.testing.assert_allclose(other.history, one.history, atol=1e-12)
+    np.testing.assert_allclose(other.model.experts, one.model.experts, atol=1e-9)
+    np.testing.assert_array_equal(other.model.noise, each.noise)
+
+
+def test_noises_that_differ_are_found():
+    """Twelve and two: within 5 standard errors of the noises, sigma_i / sqrt(2 n_i)."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((2000, 1))
+    truth = GatedModel([[30.0], [-20.0]], [[1.0]], [12.0, 2.0], "identity", [5, 40], [0.3])
+    y, z = truth.sample_labels(X, rng)
+    free = FreeParameters(intercepts=True, noise="per-expert")
+    starts = [make_start(X, y, 2, np.random.default_rng(s), free=free) for s in range(5)]
+    fits = [expectation_maximization(X, y, start, free=free, tol=1e-7) for start in starts]
+    best = max(fits, key=lambda fit: fit.objective)
+    assert best.objective > truth.log_density(X, y).mean()
+    error = np.array([12.0, 2.0]) / np.sqrt(2 * np.bincount(z))
+    order = np.argsort(-best.model.noise)
+    assert np.all(np.abs(best.model.noise[order] - [12, 2]) < 5 * error)
+
+
+# --- one expert -----------------------------------------------------------------------------------
+
+
+def regression(X, y, weights, intercepts):
+    """Weighted least squares, its root mean square residual, and its likelihood per sample."""
+    D = np.column_stack([X, np.ones(len(X))]) if intercepts else X
+    root = np.sqrt(weights)
+    row = np.linalg.lstsq(D * root[:, None], y * root, rcond=None)[0]
+    noise = np.sqrt(np.average((y - D @ row) ** 2, weights=weights))
+    return row, noise, -0.5 * np.log(2 * np.pi * noise**2) - 0.5
+
+
+@pytest.mark.parametrize("noise", [True, "per-expert"])
+@pytest.mark.parametrize("intercepts", [False, True])
+def test_one_expert_is_one_regression(instance, intercepts, noise):
+    """From any start, to rounding; every kind of EM and the climb to the maximum."""
+    _, X, y = instance(n=200)
+    X, y = X + [3, 0] if intercepts else X, y + 7 * intercepts
+    weights = np.random.default_rng(1).integers(0, 4, len(y))
+    free = FreeParameters(intercepts=intercepts, noise=noise)
+    row, sigma, objective = regression(X, y, weights, intercepts)
+    start = make_start(X, y, 1, np.random.default_rng(0), free=free, sample_weight=weights)
+    for climb in (expectation_maximization, split_merge_em, maximum_likelihood):
+        fit = climb(X, y, start, free=free, sample_weight=weights)
+        np.testing.assert_allclose(free.rows(fit.model)[0][0], row, rtol=1e-10)
+        np.testing.assert_allclose(fit.model.noise, sigma, rtol=1e-10)
+        assert np.ndim(fit.model.noise) == (noise == "per-expert") and fit.converged
+        assert fit.objective == pytest.approx(objective, abs=1e-12)
+        assert fit.model.gates.shape == (0, 2)
+    whole = np.repeat(X, weights, axis=0), np.repeat(y, weights)
+    slow = gradient_em(*whole, start, free=free, tol=1e-14)
+    np.testing.assert_allclose(free.rows(slow.model)[0][0], row, rtol=1e-5)
+    assert slow.objective == pytest.approx(objective, abs=1e-9)
+    for solver in ("lbfgs", "adam"):
+        descent = joint_likelihood(*whole, start, free=free, solver=solver)
+        assert descent.objective == pytest.approx(objective, abs=1e-4)
+        squares = least_squares(*whole, start, free=FreeParameters(intercepts), solver=solver)
+        assert -squares.objective == pytest.approx(sigma**2, rel=1e-3)
+    rng = np.random.default_rng(2)
+    batches = joint_likelihood_sgd(X, y, start, rng, free=free, sample_weight=weights)
+    assert batches.objective == pytest.approx(objective, abs=1e-3)
+
+
+def test_one_expert_with_a_link_is_nonlinear_least_squares(instance):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((300, 2))
+    y = np.tanh(X @ [1.0, -0.5] + 0.3) + 0.1 * rng.standard_normal(300)
+    free = FreeParameters(intercepts=True)
+    start = make_start(X, y, 1, rng, link="tanh", free=free)
+    fit = maximum_likelihood(X, y, start, free=free)
+    row = least_squares_of(lambda a: np.tanh(X @ a[:2] + a[2]) - y, [0.5, 0.0, 0.0]).x
+    np.testing.assert_allclose(free.rows(fit.model)[0][0], row, atol=1e-6)
+    assert fit.converged
+
+
+# --- designs that are hard ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ratio", [1e2, 1e4, 1e6])
+def test_a_narrow_regime_far_from_zero_keeps_its_slope(ratio):
+    """One regime within one of zero, one far out: each is a regression, in its own coordinates."""
+    rng = np.random.default_rng(0)
+    x = np.concatenate([ratio + rng.standard_normal(100), rng.standard_normal(100)])
+    far = np.arange(200) < 100
+    y = np.where(far, 1 + 0.5 * (x - ratio), 2 - 0.3 * x) + 0.05 * rng.standard_normal(200)
+    free = FreeParameters(intercepts=True, noise="per-expert")
+    start = GatedModel(
+        [[0.2], [0.1]],
+        [[10 / ratio]],
+        [1.0, 1.0],
+        expert_intercepts=[1 - 0.2 * ratio, 2.0],
+        gate_intercepts=[-5.0],
+    )
+    for climb in (expectation_maximization, maximum_likelihood):
+        fit = climb(x[:, None], y, start, free=free)
+        for i, mine in enumerate((far, ~far)):
+            centre = ratio if i == 0 else 0.0
+            row, sigma, _ = regression((x[mine] - centre)[:, None], y[mine], np.ones(100), True)
+            assert fit.model.experts[i, 0] == pytest.approx(row[0], rel=1e-6)
+            answer = fit.model.experts[i, 0] * centre + fit.model.expert_intercepts[i]
+            assert answer == pytest.approx(row[1], abs=1e-6)
+            assert fit.model.noise[i] == pytest.approx(sigma, rel=1e-6)
+        assert fit.converged
+
+
+@pytest.mark.parametrize("gap", [1e-3, 1e-4, 1e-5])
+def test_columns_that_nearly_repeat_each_other_are_told_apart(gap):
+    """The same fit as from their common part and their difference, scaled to one."""
+    rng = np.random.default_rng(1)
+    U = rng.standard_normal((400, 2))
+    close = np.column_stack([U[:, 0], U[:, 0] + gap * U[:, 1]])
+    truth = GatedModel([[2.0, 1.0], [-1.0, 2.0]], [[1.0, 0.5]], [0.3, 0.6])
+    y, _ = truth.sample_labels(U, rng)
+    free = FreeParameters(intercepts=True, noise="per-expert")
+    plain = maximum_likelihood(U, y, truth, free=free)
+    back = np.linalg.inv([[1.0, 0.0], [1.0, gap]])
+    start = replace(truth, experts=truth.experts @ back, gates=truth.gates @ back)
+    fit = maximum_likelihood(close, y, start, free=free)
+    assert fit.objective == pytest.approx(plain.objective, abs=1e-9)
+    answers, expected = fit.model.expert_means(close), plain.model.expert_means(U)
+    np.testing.assert_allclose(answers, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("extra", ["twice another", "constant", "sum"])
+def test_columns_that_repeat_each_other_change_no_answer(standard, extra):
+    _, X, y = standard(300, d=4, n_experts=2, noise=0.3)
+    column = {"twice another": 2 * X[:, 0], "constant": np.full(300, 5.0), "sum": X[:, 1] - X[:, 2]}
+    wide = np.column_stack([X, column[extra]])
+    free = FreeParameters(intercepts=True, noise="per-expert")
+    start = make_start(X, y, 2, np.random.default_rng(0), free=free)
+    padded = replace(start, experts=np.pad(start.experts, ((0, 0), (0, 1))), gates=np.zeros((1, 5)))
+    one, other = (
+        maximum_likelihood(X, y, start, free=free),
+        maximum_likelihood(wide, y, padded, free=free),
+    )
+    assert other.objective == pytest.approx(one.objective, abs=1e-9) and other.converged
+    answers = other.model.expert_means(wide)
+    np.testing.assert_allclose(answers, one.model.expert_means(X), atol=1e-5)
+
+
+def test_responsibilities_near_the_smallest_number_do_no_harm(instance):
+    """An expert that is all but out of the game: its row stays finite."""
+    model, X, y = instance()
+    for tiny in (1e-100, 1e-300, 5e-324):
+        r = model.posterior(X, y)
+        r[:, 2] = tiny * (np.arange(len(y)) % 2)
+        new = m_step(model, X, X, y, r, FreeParameters(noise="per-expert"))
+        assert np.all(np.isfinite(new.experts)) and np.all(new.noise > 0)
+
+
+def test_rows_of_weight_zero_are_absent(standard):
+    """However far out they are: for the climbs, their floors, errors, and what is named."""
+    _, X, y = standard(300, d=4, n_experts=2, noise=0.3)
+    far = np.full((40, 4), 1e6), np.full(40, -1e7)
+    wide, labels = np.vstack([X, far[0]]), np.append(y, far[1])
+    weights = np.append(np.arange(300) % 3, np.zeros(40))
+    free = FreeParameters(intercepts=True, noise="per-expert")
+    found = []
+    for A, b, w in ((X, y, weights[:300]), (wide, labels, weights)):
+        options = dict(free=free, sample_weight=w)
+        start = make_start(A, b, 2, np.random.default_rng(0), **options)
+        fit = maximum_likelihood(A, b, start, **options)
+        errors = standard_errors(fit.model, A, b, **options)
+        named = find_degeneracies(fit.model, A, b, **options, covariance=errors.covariance)
+        found.append((start, fit, errors, named))
+    (start, fit, errors, named), (start2, fit2, errors2, named2) = found
+    np.testing.assert_allclose(start2.experts, start.experts, rtol=1e-9)
+    np.testing.assert_allclose(fit2.history, fit.history, atol=1e-9)
+    np.testing.assert_allclose(free.vector(fit2.model), free.vector(fit.model), atol=1e-7)
+    np.testing.assert_allclose(errors2.experts, errors.experts, rtol=1e-6)
+    assert named2 == named
+
+
+def test_columns_of_zeros_leave_gradient_em_where_it_is(instance):
+    _, _, y = instance()
+    start = GatedModel(np.ones((2, 2)), np.zeros((1, 2)), 1.0)
+    fit = gradient_em(np.zeros((len(y), 2)), y, start)
+    np.testing.assert_array_equal(fit.model.experts, start.experts)
+    assert fit.model.noise == pytest.approx(np.sqrt(np.mean(y**2)))

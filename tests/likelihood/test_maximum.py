@@ -1,5 +1,7 @@
 """Maximum likelihood and standard errors, against long EM, textbooks and the spread of fits."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -15,7 +17,7 @@ from moelib import (
     standard_errors,
     standard_model,
 )
-from moelib.likelihood import mean_score, score_moments
+from moelib.likelihood import mean_score, observed_information, score_moments
 
 
 def test_refined_model_is_stationary(instance, free):
@@ -44,12 +46,48 @@ def test_the_path_belongs_to_the_history(instance, free, scoring, monkeypatch):
         monkeypatch.setattr("moelib.likelihood.maximum._raised", lambda *_: None)
     _, X, y = instance(seed=1, n=500, free=free)
     options = dict(fit_intercept=free.intercepts)
-    start = random_start(X, y, 3, np.random.default_rng(0), **options)
+    start = free.restricted(random_start(X, y, 3, np.random.default_rng(0), **options))
     fit = maximum_likelihood(X, y, start, free=free)
     values = [np.mean(model.log_density(X, y)) for model in fit.path]
     np.testing.assert_allclose(fit.history, values, atol=1e-10)
     assert fit.path[0] is start and fit.path[-1] is fit.model
     assert len(set(map(id, fit.path))) == len(fit.path)
+
+
+def test_newton_steps_double_the_digits(instance):
+    """At the end of the path the gradient falls as its square, in the sample's own units."""
+    free = FreeParameters(intercepts=True, noise="per-expert")
+    model, X, y = instance(seed=3, n=1000, free=free)
+    fit = maximum_likelihood(X, y, model, free=free, tol=1e-12)
+    sizes = [np.abs(mean_score(m, X, y, free=free)).max() for m in fit.path[-4:]]
+    assert sizes[-1] < 1e-9 and len(fit.path) < 60
+    for before, after in pairwise(sizes):
+        assert after < 1e-11 or after < 10 * before**1.8
+
+
+def test_a_saddle_is_left_by_scoring(standard):
+    """Where the Hessian has a negative eigenvalue a Newton step would climb to the saddle."""
+    model, X, y = standard(2000, d=4, n_experts=2, noise=0.3)
+    beta = np.linalg.lstsq(X, y, rcond=None)[0]
+    pair = np.array([beta, beta]) + 1e-3 * np.array([[1, -1, 0, 0], [-1, 1, 0, 0]])
+    start = GatedModel(pair, np.zeros((1, 4)), np.std(y))
+    assert np.linalg.eigvalsh(observed_information(start, X, y))[0] < 0
+    fit = maximum_likelihood(X, y, start)
+    best = maximum_likelihood(X, y, model)
+    assert fit.converged and fit.objective == pytest.approx(best.objective, abs=1e-8)
+
+
+def test_a_maximum_at_the_floor_of_the_noise_is_reached():
+    """Labels without noise: the end is at the floor, and no step goes below."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((300, 2))
+    y = np.where(X[:, 1] > 0, 1, -1) * X[:, 0]
+    free = FreeParameters(noise="per-expert", gate_ridge=1e-3)
+    start = GatedModel([[0.8, 0.1], [-0.9, 0.1]], [[0.0, 2.0]], [0.5, 0.5])
+    fit = maximum_likelihood(X, y, start, free=free)
+    np.testing.assert_allclose(fit.model.noise, 1e-6 * np.std(y), rtol=1e-6)
+    assert np.all(np.diff(fit.history) >= -1e-12) and fit.converged
+    np.testing.assert_allclose(fit.model.experts, [[1, 0], [-1, 0]], atol=1e-6)
 
 
 def test_standard_errors_of_a_single_regression_match_the_textbook():

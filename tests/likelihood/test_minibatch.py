@@ -11,12 +11,13 @@ from moelib import (
     FreeParameters,
     GatedModel,
     Link,
+    least_squares,
     make_start,
     maximum_likelihood,
     regressor_error,
 )
 from moelib.likelihood import joint_likelihood_sgd, least_squares_sgd
-from moelib.likelihood.minibatch import ALL, likelihood_sgd_from_sample
+from moelib.likelihood.minibatch import likelihood_sgd_from_sample
 from moelib.likelihood.score import (
     likelihood_factors,
     mean_gradient,
@@ -29,6 +30,8 @@ from moelib.losses import least_squares_loss, log_loss
 from moelib.validation import as_sample
 
 RUNS = [joint_likelihood_sgd, least_squares_sgd]
+ALL = FreeParameters(intercepts=True)  # layouts of the vector that Adam moves
+EACH = FreeParameters(intercepts=True, noise="per-expert")
 
 
 def factors_of(run, link):
@@ -37,22 +40,23 @@ def factors_of(run, link):
     return lambda a, b, y, noise: squares_factors(a, b, y, link)
 
 
-@pytest.mark.parametrize("run", RUNS)
 @pytest.mark.parametrize("link", ["identity", "relu", "tanh"])
-def test_the_gradient_is_autograds(instance, run, link):
-    model, X, y = instance(link=link, free=ALL)
+@pytest.mark.parametrize("run, free", [(RUNS[0], ALL), (RUNS[0], EACH), (RUNS[1], ALL)])
+def test_the_gradient_is_autograds(instance, run, link, free):
+    model, X, y = instance(link=link, free=free)
     weights = np.random.default_rng(1).uniform(0.5, 2, len(y))
-    design, labels = ALL.expert_design(X), np.column_stack([y, weights])
-    vector = ALL.vector(model)
+    design, labels = free.expert_design(X), np.column_stack([y, weights])
+    vector = free.vector(model)
     found = mean_gradient(vector, design, labels, 3, factors_of(run, model.link))
 
     theta = torch.tensor(vector, requires_grad=True)
-    experts, gates, log_noise = ALL.blocks(theta, 3, 2)
+    experts, gates, log_noise = free.blocks(theta, 3, 2)
+    noise = log_noise.exp() if free is EACH else log_noise[0].exp()
     total = torch.zeros(())
     for row, label, weight in zip(design, y, weights, strict=True):
         data = row[None], np.array([label])
         if run is joint_likelihood_sgd:
-            loss = log_loss(experts, gates, log_noise[0].exp(), *data, link=link)
+            loss = log_loss(experts, gates, noise, *data, link=link)
         else:
             loss = least_squares_loss(experts, gates, *data, link=link)
         total = total - weight * loss / len(y)
@@ -60,21 +64,22 @@ def test_the_gradient_is_autograds(instance, run, link):
     np.testing.assert_allclose(found, theta.grad.numpy(), atol=1e-12)
 
 
-def test_standard_errors_of_the_gradient_are_those_of_the_scores(instance, monkeypatch):
+@pytest.mark.parametrize("free", [ALL, EACH], ids=["one noise", "noise each"])
+def test_standard_errors_of_the_gradient_are_those_of_the_scores(instance, monkeypatch, free):
     """The standardised gradient of weighted data with a ridge, in blocks, from the outer products.
 
     The information of a ridge counts into ``score_moments``, not into a gradient's error.
     """
-    model, X, y = instance(free=ALL)
+    model, X, y = instance(free=free)
     weights = np.random.default_rng(1).uniform(0.5, 2, len(y))
-    ridge = np.zeros(ALL.count(3, 2))
-    ALL.blocks(ridge, 3, 2)[1][:, :2] = 0.3
-    score = mean_score(model, X, y, free=replace(ALL, gate_ridge=0.3), sample_weight=weights)
-    J = score_moments(model, X, y, free=ALL, sample_weight=weights)[1]
-    design = ALL.expert_design(X), np.column_stack([y, weights / weights.mean()])
+    ridge = np.zeros(free.count(3, 2))
+    free.blocks(ridge, 3, 2)[1][:, :2] = 0.3
+    score = mean_score(model, X, y, free=replace(free, gate_ridge=0.3), sample_weight=weights)
+    J = score_moments(model, X, y, free=free, sample_weight=weights)[1]
+    design = free.expert_design(X), np.column_stack([y, weights / weights.mean()])
     monkeypatch.setattr("moelib.data.batches.BLOCK", 17)
     found = standardised_gradient(
-        ALL.vector(model),
+        free.vector(model),
         *design,
         3,
         factors_of(joint_likelihood_sgd, model.link),
@@ -125,7 +130,7 @@ def test_what_is_not_free_stays(instance, free, run):
     assert np.all((ends.gates == model.gates) ^ free.gate_slopes)
     assert np.all((ends.gate_intercepts == model.gate_intercepts) ^ free.gate_intercepts)
     if run is joint_likelihood_sgd:
-        assert (ends.noise == model.noise) ^ free.noise
+        assert np.any(ends.noise == model.noise) ^ bool(free.noise)
 
 
 @pytest.mark.parametrize("run", RUNS)
@@ -189,13 +194,71 @@ def test_the_noise_stops_at_its_floor():
     model = GatedModel(np.eye(2), [[3.0, -3.0]], 1e-5)
     y = np.max(X, axis=1)
     options = dict(free=FreeParameters(), learning_rate=0.5, batch_size=200, n_steps=60)
-    fit = likelihood_sgd_from_sample(as_sample(X, y), model, rng, verbose=False, **options)
+    fit = likelihood_sgd_from_sample(as_sample(X, y), model, rng=rng, verbose=False, **options)
     assert min(one.noise for one in fit.path) >= 1e-6 * np.std(y) * (1 - 1e-12)
+
+
+def test_each_noise_stops_at_its_floor():
+    """One expert's labels have no noise, the other's do."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((300, 2))
+    left = X[:, 0] < 0
+    y = np.where(left, X[:, 1], -X[:, 1] + 0.3 * rng.standard_normal(300))
+    model = GatedModel([[0.0, 1], [0, -1]], [[-9.0, 0]], [1e-5, 0.3])
+    free = FreeParameters(noise="per-expert")
+    options = dict(free=free, learning_rate=0.5, batch_size=300, n_steps=60)
+    fit = likelihood_sgd_from_sample(as_sample(X, y), model, rng=rng, verbose=False, **options)
+    floor = 1e-6 * np.std(y)
+    assert min(one.noise[0] for one in fit.path) == pytest.approx(floor, rel=1e-9)
+    assert min(one.noise[1] for one in fit.path) > 1e-3
+
+
+@pytest.mark.parametrize("intercepts", [False, True])
+def test_noises_and_own_columns_end_near_the_maximum(intercepts):
+    rng = np.random.default_rng(4)
+    X = rng.standard_normal((1500, 3))
+    truth = GatedModel([[1.5, 0, 0], [-1, 0.5, 0]], [[0, 0, 2.0]], [0.2, 1.0])
+    y, _ = truth.sample_labels(X, rng)
+    free = FreeParameters(intercepts, "per-expert", expert_features=(0, 1), gate_features=(2,))
+    start = make_start(X, y, 2, np.random.default_rng(1), free=free)
+    fit = joint_likelihood_sgd(X, y, start, rng, free=free)
+    best = maximum_likelihood(X, y, truth, free=free)
+    assert fit.converged
+    assert best.objective - 0.01 < fit.objective <= best.objective + 1e-9
+    assert not np.any(fit.model.experts[:, 2]) and not np.any(fit.model.gates[:, :2])
+    order = np.argsort(fit.model.noise)
+    np.testing.assert_allclose(fit.model.noise[order], best.model.noise, rtol=0.2)
+
+
+@pytest.mark.filterwarnings("ignore:Adam was not at rest")
+def test_known_noises_of_single_experts_stay(instance):
+    model, X, y = instance(free=EACH)
+    fit = joint_likelihood_sgd(
+        X, y, model, np.random.default_rng(0), free=FreeParameters(True, noise=False), n_steps=20
+    )
+    np.testing.assert_array_equal(fit.model.noise, model.noise)
+    assert not np.any(fit.model.experts == model.experts)
+
+
+@pytest.mark.filterwarnings("ignore::moelib.ConvergenceWarning")
+def test_squared_errors_do_not_see_the_noises_they_start_from(instance):
+    model, X, y = instance(free=EACH)
+    one = replace(model, noise=0.3)
+    for run in (
+        lambda start: least_squares_sgd(X, y, start, np.random.default_rng(0), n_steps=20),
+        lambda start: least_squares(X, y, start, max_iter=20),
+        lambda start: least_squares(X, y, start, max_iter=20, solver="adam"),
+    ):
+        found, expected = run(model), run(one)
+        assert found.history == expected.history and np.ndim(found.model.noise) == 0
+        np.testing.assert_array_equal(found.model.experts, expected.model.experts)
 
 
 def test_bad_calls(standard):
     model, X, y = standard(100, d=4, n_experts=2)
     rng = np.random.default_rng(0)
+    with pytest.raises(ValueError, match="the model has a noise for each expert"):
+        joint_likelihood_sgd(X, y, replace(model, noise=[0.1, 0.2]), rng)
     with pytest.raises(ValueError, match=r"rng must be a numpy\.random\.Generator"):
         joint_likelihood_sgd(X, y, model, 0)
     for name in ("learning_rate", "batch_size", "n_steps"):

@@ -70,3 +70,6 @@ def test_what_it_does_not_cover():
         optima_reached(bent, X, y, ANGLES)
     with pytest.raises(ValueError, match="solver must be one of 'em', 'gradient-em'; got 'adam'"):
         optima_reached(standard_model(d=5, n_experts=2), X, y, ANGLES, solver="adam")
+    each = GatedModel(np.eye(3)[:2], [[0.0, 0.0, 1.0]], [0.1, 0.2])
+    with pytest.raises(ValueError, match="truth must have one noise for both experts, got"):
+        optima_reached(each, X[:, :3], y, ANGLES)

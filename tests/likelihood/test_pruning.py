@@ -103,6 +103,8 @@ def starts(seed):
         (FreeParameters(gate_slopes=False), "identity"),
         (FreeParameters(intercepts=True), "tanh"),
         (FreeParameters(), "relu"),
+        (FreeParameters(intercepts=True, noise="per-expert"), "identity"),
+        (FreeParameters(True, expert_features=(0, 1, 2), gate_features=(3, 4)), "identity"),
     ],
 )
 def test_pruning_keeps_what_is_not_learned_and_ends_where_em_stays(free, link):
@@ -128,14 +130,50 @@ def test_pruning_of_nothing_is_em_and_too_few_are_refused():
     start = random_start(X[:300], y[:300], 3, starts(0))
     plain = expectation_maximization(X[:300], y[:300], start)
     assert pruned_em(X[:300], y[:300], start, 3).history == plain.history
-    for n_experts in (1, 4):
-        with pytest.raises(ValueError, match=f"at least 2 and at most 3, .* got {n_experts}"):
+    for n_experts in (0, 4):
+        with pytest.raises(ValueError, match=f"n_experts must be .*at least 1.* got {n_experts}"):
             pruned_em(X, y, start, n_experts)
     for i in (-1, 3):
         with pytest.raises(ValueError, match=f"cannot drop expert {i} of 3"):
             drop_expert(start, i)
-    with pytest.raises(ValueError, match="at least 2 have to remain"):
-        drop_expert(standard_model(d=3, n_experts=2), 0)
+    with pytest.raises(ValueError, match="at least 1 has to remain"):
+        drop_expert(drop_expert(standard_model(d=3, n_experts=2), 0), 0)
+
+
+def test_pruning_to_one_expert_is_one_regression():
+    """Least squares with the root mean square residual as its noise, both kinds of noise alike."""
+    _, X, y = ten_experts(0)
+    X, y = X[:300], y[:300]
+    weights = starts(1).integers(0, 3, 300)
+    beta, noise = weighted_least_squares(X, y, weights)
+    for free in (FreeParameters(), FreeParameters(noise="per-expert")):
+        start = make_start(X, y, 2, starts(0), free=free)
+        fit = pruned_em(X, y, start, 1, free=free, sample_weight=weights)
+        np.testing.assert_allclose(fit.model.experts[0], beta, atol=1e-9)
+        assert fit.model.noises[0] == pytest.approx(noise, rel=1e-9)
+
+
+def weighted_least_squares(X, y, weights):
+    root = np.sqrt(weights)
+    beta = np.linalg.lstsq(X * root[:, None], y * root, rcond=None)[0]
+    return beta, np.sqrt(np.average((y - X @ beta) ** 2, weights=weights))
+
+
+def test_the_only_expert_has_no_price():
+    with pytest.raises(ValueError, match="model must have at least 2 experts"):
+        drop_costs(GatedModel([[1.0]], [], 0.1), [[1.0], [2.0]], [1.0, 2.0])
+
+
+def test_each_expert_takes_its_noise_along():
+    rng = np.random.default_rng(5)
+    model = random_gated(rng, noise=[0.1, 0.2, 0.4, 0.8])
+    for i in range(4):
+        np.testing.assert_array_equal(drop_expert(model, i).noise, np.delete(model.noise, i))
+    X, y = model.sample(300, rng)
+    costs = drop_costs(model, X, y)
+    for i in range(4):
+        lost = model.log_density(X, y) - drop_expert(model, i).log_density(X, y)
+        assert costs[i] == pytest.approx(lost.mean(), rel=1e-10)
 
 
 def test_unfinished_pruning_warns():

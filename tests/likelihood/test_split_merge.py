@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from moelib import (
     regressor_error,
     standard_model,
 )
+from moelib.gates.degeneracy import is_sound
 from moelib.likelihood import expectation_maximization, split_merge_em
 from moelib.likelihood.split_merge import _first_gain, concentrated_fit, reseeded
 from moelib.validation import ConvergenceWarning, as_sample
@@ -40,6 +43,8 @@ def test_repairs_free_em_where_it_is_stuck():
         (FreeParameters(gate_slopes=False), "identity"),
         (FreeParameters(intercepts=True), "tanh"),
         (FREE, "relu"),
+        (FreeParameters(intercepts=True, noise="per-expert"), "identity"),
+        (FreeParameters(True, expert_features=(0, 1, 2, 3), gate_features=(4, 5)), "identity"),
     ],
 )
 def test_repairs_climb_from_the_end_of_em(free, link):
@@ -113,6 +118,40 @@ def test_a_new_expert_lands_on_the_samples_that_no_other_fits():
     np.testing.assert_allclose(
         p[:, :3] / p[:, :3].sum(1, keepdims=True), left / left.sum(1, keepdims=True)
     )
+
+
+def test_a_new_expert_gets_a_noise_of_its_own():
+    """The root mean square of the others', for that of the dropped may be tiny; if known, its."""
+    model = standard_model(d=8, n_experts=4)
+    X, y = model.sample(500, np.random.default_rng(4))
+    noises = np.array([1e-6, 0.1, 0.2, 0.4])
+    each, sample = replace(model, noise=noises), as_sample(X, y)
+    learned = reseeded(each, 0, sample, FreeParameters(noise="per-expert"), width=1)
+    np.testing.assert_array_equal(learned.noise[:3], noises[1:])
+    assert learned.noise[3] == pytest.approx(np.sqrt(np.mean(noises[1:] ** 2)))
+    known = reseeded(each, 2, sample, FreeParameters(noise=False), width=1)
+    np.testing.assert_array_equal(known.noise, noises[[0, 1, 3, 2]])
+
+
+def test_a_repair_does_not_trade_soundness_for_likelihood():
+    """Some labels repeat: an expert put on them would be as likely as it likes."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((300, 2))
+    truth = GatedModel([[2.0, 0], [-2, 0], [0, 2]], np.zeros((2, 2)), 0.5)
+    y = np.where(rng.random(300) < 0.1, 0.7, truth.sample_labels(X, rng)[0])
+    free = FreeParameters(intercepts=True, noise="per-expert")
+    sample, start = as_sample(X, y), replace(truth, noise=[0.5, 0.5, 0.5])
+    plain = expectation_maximization(X, y, start, free=free, tol=1e-7)
+    fit = split_merge_em(X, y, start, free=free, tol=1e-7)
+    assert is_sound(plain.model, sample, free) and is_sound(fit.model, sample, free)
+    spike = replace(
+        plain.model,
+        experts=plain.model.experts * [[0], [1], [1]],
+        expert_intercepts=[0.7, *plain.model.expert_intercepts[1:]],
+        noise=[1e-3, *plain.model.noise[1:]],
+    )
+    better = expectation_maximization(X, y, spike, free=free, tol=1e-7)
+    assert better.objective > fit.objective and not is_sound(better.model, sample, free)
 
 
 def test_unfinished_repairs_warn():

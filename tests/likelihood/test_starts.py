@@ -1,5 +1,7 @@
 """Where climbs begin: three kinds of start, their scale, and what weights do to them."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -83,21 +85,26 @@ def test_the_two_doors_make_the_same_random_start(standard):
 
 
 def test_random_gates_have_their_length_in_units_of_the_inputs(standard):
-    """Inputs that are ten times as large get gates a tenth as long; no other number changes."""
+    """Of each column with intercepts, pooled without; no other number of the start changes."""
     _, X, y = standard(5000, **DESIGN)
-    options = dict(free=FreeParameters(intercepts=True))
-    for scale in (1.0, 10.0):
+    for intercepts, scale in product([False, True], [1.0, 10.0, [1, 10, 100, 1000]]):
+        free, inputs = FreeParameters(intercepts=intercepts), X * scale + 3 * intercepts
         still, moved = (
-            make_start(scale * X, y, 40, np.random.default_rng(3), **options, gate_norm=norm)
+            make_start(inputs, y, 40, np.random.default_rng(3), free=free, gate_norm=norm)
             for norm in (0.0, 2.0)
         )
-        spread = scale * np.sqrt(np.mean(np.var(X, axis=0)))
-        np.testing.assert_allclose(np.linalg.norm(moved.gates, axis=1) * spread, 2.0, rtol=1e-12)
+        spread = np.std(inputs, axis=0)
+        if not intercepts:  # of columns that powers of two have brought to a mean square near one
+            power = 2.0 ** np.trunc(np.log2(np.sqrt(np.mean(inputs**2, axis=0))))
+            spread = power * np.sqrt(np.mean(np.var(inputs / power, axis=0)))
+        in_units = moved.gates * spread
+        np.testing.assert_allclose(np.linalg.norm(in_units, axis=1), 2.0, rtol=1e-12)
+        assert np.linalg.norm(in_units.mean(axis=0)) < 4 * 2 / np.sqrt(39)
         np.testing.assert_array_equal(still.gates, 0)
-        np.testing.assert_array_equal(moved.gate_intercepts, 0)
+        centre = intercepts * inputs.mean(axis=0)
+        np.testing.assert_allclose(moved.gates @ centre + moved.gate_intercepts, 0, atol=1e-9)
         for name in ("experts", "noise", "expert_intercepts"):
             np.testing.assert_array_equal(getattr(still, name), getattr(moved, name))
-    assert np.linalg.norm(moved.gates.mean(axis=0)) * spread < 4 * 2 / np.sqrt(39)
 
 
 def test_random_gates_come_after_the_numbers_of_an_indifferent_start(standard):
@@ -108,8 +115,7 @@ def test_random_gates_come_after_the_numbers_of_an_indifferent_start(standard):
     rng.standard_normal((3, 4)), rng.standard_normal(3)
     directions = rng.standard_normal((2, 4))
     directions *= 1.5 / np.linalg.norm(directions, axis=1, keepdims=True)
-    spread = np.sqrt(np.mean(np.var(X, axis=0)))
-    np.testing.assert_allclose(made.gates * spread, directions, rtol=1e-12)
+    np.testing.assert_allclose(made.gates * np.std(X, axis=0), directions, rtol=1e-10)
 
 
 def test_bad_calls(standard):
@@ -126,3 +132,69 @@ def test_bad_calls(standard):
             make_start(X, y, 2, np.random.default_rng(0), gate_norm=1.0, **options)
     with pytest.raises(ValueError, match="rng must be a numpy.random.Generator"):
         random_start(X, y, 2, 0)
+
+
+@pytest.mark.parametrize("init", ["random", "responsibilities", "kmeans"])
+@pytest.mark.parametrize("link", ["identity", "relu", "tanh"])
+def test_starts_do_not_depend_on_units_and_offsets(standard, init, link):
+    """The same answers, gates and noise, in the units of the data; tanh has its labels' own."""
+    _, X, y = standard(400, **DESIGN)
+    free, weights = FreeParameters(intercepts=True), np.arange(400) % 3
+    options = dict(free=free, link=link, init=init, sample_weight=weights)
+    scale, offset = np.array([1e-6, 1.0, 40.0, 1e5]), np.array([0.0, 2e3, -5.0, 1e9])
+    label_scale = 1.0 if link == "tanh" else 1e4
+    label_offset = 3e6 if link == "identity" else 0.0
+    moved_data = scale * X + offset, label_scale * y + label_offset
+    plain, moved = (
+        make_start(*data, 3, np.random.default_rng(0), **options) for data in ((X, y), moved_data)
+    )
+    answers = (moved.expert_means(moved_data[0]) - label_offset) / label_scale
+    np.testing.assert_allclose(answers, plain.expert_means(X), atol=1e-8)
+    p = moved.gate_probabilities(moved_data[0])
+    np.testing.assert_allclose(p, plain.gate_probabilities(X), atol=1e-8)
+    assert moved.noise == pytest.approx(label_scale * plain.noise, rel=1e-9)
+
+
+@pytest.mark.parametrize("init", ["random", "responsibilities", "kmeans"])
+def test_starts_keep_to_the_columns_that_experts_and_gates_may_use(standard, init):
+    _, X, y = standard(400, **DESIGN)
+    free = FreeParameters(intercepts=True, expert_features=(0, 3), gate_features=(1,))
+    norm = 1.5 if init == "random" else 0.0
+    options = dict(init=init, free=free, gate_norm=norm)
+    start = make_start(X, y, 3, np.random.default_rng(0), **options)
+    assert np.all((start.experts != 0) == [True, False, False, True])
+    assert not np.any(start.gates[:, [0, 2, 3]]) and np.all(start.gates[:, 1])
+
+
+def test_a_constant_column_gets_no_slope_with_intercepts(standard):
+    _, X, y = standard(200, **DESIGN)
+    wide = np.column_stack([X, np.full(200, 1e8 + 0.1)])
+    free = FreeParameters(intercepts=True)
+    start = make_start(wide, y, 2, np.random.default_rng(0), free=free, gate_norm=1.0)
+    assert not np.any(start.experts[:, 4]) and not np.any(start.gates[:, 4])
+    assert np.all(start.experts[:, :4])
+
+
+def test_one_expert_can_start(standard):
+    _, X, y = standard(200, **DESIGN)
+    for init in ("random", "responsibilities", "kmeans"):
+        start = make_start(X, y, 1, np.random.default_rng(0), init=init)
+        assert start.experts.shape == (1, 4) and start.gates.shape == (0, 4)
+    with pytest.raises(ValueError, match="n_experts must be an integer of at least 1, got 0"):
+        make_start(X, y, 0, np.random.default_rng(0))
+
+
+def test_a_known_noise_is_the_starts_to_its_last_digit(standard):
+    _, X, y = standard(200, **DESIGN)
+    free = FreeParameters(intercepts=True, noise=False)
+    for init in ("random", "kmeans"):
+        start = make_start(X, 7 * y, 2, np.random.default_rng(0), init=init, free=free, noise=0.3)
+        assert start.noise == 0.3
+
+
+@pytest.mark.parametrize("value", [0.0, 3.0, 1e8 + 0.1])
+def test_labels_that_are_all_the_same_are_refused(standard, value):
+    _, X, y = standard(50, **DESIGN)
+    for free in (FreeParameters(), FreeParameters(intercepts=True)):
+        with pytest.raises(ValueError, match="y must not be the same for all samples"):
+            make_start(X, np.full(50, value), 2, np.random.default_rng(0), free=free)
