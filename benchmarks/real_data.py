@@ -40,7 +40,8 @@ def study(name, folder):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         found = choose_n_experts(MixtureOfExperts(random_state=0), X, y, n_experts=MOST)
-    best = [str(one.message) for one in caught if str(one.message).startswith(f"k = {found.best_k}:")]
+    said = [str(one.message) for one in caught]
+    best = [sentence for sentence in said if sentence.startswith(f"k = {found.best_k}:")]
     mixture = MixtureOfExperts(found.best_k, random_state=0)
     words = X.select_dtypes(exclude="number").columns
     encoder = make_column_transformer(

@@ -110,6 +110,8 @@ def solve_scaled(J, score, *, strict=False):
     >>> solve_scaled(np.array([[2e16, 0.0], [0.0, 0.0]]), np.array([2e16, 0.0]))
     array([1., 0.])
     """
+    if not (np.all(np.isfinite(J)) and np.all(np.isfinite(score))):
+        return None if strict else np.zeros_like(score)  # nowhere to go
     size = np.sqrt(np.where(np.diag(J) > 0, np.diag(J), 1.0))
     values, vectors = eigh(J / np.outer(size, size))
     if strict and values.min(initial=0.0) < -SINGULAR:

@@ -58,6 +58,7 @@ class Link:
         return self.name in ("identity", "relu", "leaky_relu")
 
 
+HUGE = 1e30  # the largest that a bare function answers
 LEAK = 0.2  # slope of the leaky ReLU on negative inputs
 
 
@@ -154,10 +155,18 @@ def as_link(link):
     if isinstance(link, str) and link in LINKS:
         return LINKS[link]
     if callable(link):
-        return Link(getattr(link, "__name__", "user"), link, partial(_central_difference, link))
+        bounded = partial(_bounded, link)
+        slope = partial(_central_difference, bounded)
+        return Link(getattr(link, "__name__", "user"), bounded, slope)
     raise ValueError(
         f"link must be one of {', '.join(map(repr, LINKS))}, a function or a Link; got {link!r}"
     )
+
+
+def _bounded(function, t):
+    """The function, huge where it overflows: the exponential of an expert gone astray."""
+    with np.errstate(over="ignore"):
+        return np.clip(function(t), -HUGE, HUGE)
 
 
 def _central_difference(function, t, step=1e-5):

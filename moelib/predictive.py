@@ -84,7 +84,7 @@ def _quantile(level, p, answers, noises):
     base = answers.min(axis=1)  # measured from here, no digit is lost far from zero
     answers = answers - base[:, None]
     own = answers + noises * ndtri(level)  # there each expert's own function has the level
-    slack = SLACK * noises.max(axis=1)
+    slack = SLACK * (noises.max(axis=1) + np.abs(own).max(axis=1))
     rows = np.arange(len(p))
 
     def excess(y, row):

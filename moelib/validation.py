@@ -7,9 +7,13 @@ stands behind the door takes that.
 import inspect
 import numbers
 import warnings
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 import numpy as np
+
+_heard: ContextVar[list | None] = ContextVar("heard", default=None)
 
 
 class ConvergenceWarning(UserWarning):
@@ -42,7 +46,7 @@ def as_matrix(value, name, n_columns=None):
     >>> as_matrix([[1, 2]], "experts").dtype
     dtype('float64')
     """
-    array = np.asarray(value, dtype=float, order="C")
+    array = np.asarray(_real(value, name), dtype=float, order="C")
     if array.ndim != 2:
         raise ValueError(f"{name} must be a 2-d array, got shape {array.shape}")
     if n_columns is not None and array.shape[1] != n_columns:
@@ -58,7 +62,7 @@ def as_vector(value, name, length=None):
     >>> as_vector([1, 2], "y", length=2)
     array([1., 2.])
     """
-    array = np.asarray(value, dtype=float, order="C")
+    array = np.asarray(_real(value, name), dtype=float, order="C")
     if array.ndim != 1:
         raise ValueError(f"{name} must be a 1-d array, got shape {array.shape}")
     if length is not None and len(array) != length:
@@ -81,15 +85,7 @@ def as_labels(y, n):
 
 
 def as_positive(value, name):
-    """Return ``value`` as a positive finite float; raise ``ValueError`` otherwise.
-
-    Examples
-    --------
-    >>> as_positive(0, "noise")
-    Traceback (most recent call last):
-    ...
-    ValueError: noise must be a positive finite number, got 0
-    """
+    """Return ``value`` as a positive finite float; raise ``ValueError`` otherwise."""
     if not isinstance(value, numbers.Real) or not np.isfinite(float(value)) or value <= 0:
         raise ValueError(f"{name} must be a positive finite number, got {value!r}")
     return float(value)
@@ -109,15 +105,7 @@ def as_not_negative(value, name):
 
 
 def as_count(value, name, least=1):
-    """Return ``value`` as an integer of at least ``least``; raise ``ValueError`` otherwise.
-
-    Examples
-    --------
-    >>> as_count(0, "n_init")
-    Traceback (most recent call last):
-    ...
-    ValueError: n_init must be an integer of at least 1, got 0
-    """
+    """Return ``value`` as an integer of at least ``least``; raise ``ValueError`` otherwise."""
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not whole or value < least:
         raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
@@ -235,6 +223,32 @@ def as_sample(X, y, sample_weight=None, n_columns=None):
     return Sample(X, y, weights, float(len(y) if weights is None else np.sum(sample_weight)))
 
 
+@contextmanager
+def listening():
+    """A list of all that the library warns of inside, each once, whatever is shown of it.
+
+    Examples
+    --------
+    >>> with listening() as sentences, warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore")
+    ...     warn("columns repeat", AssumptionWarning)
+    >>> sentences
+    ['columns repeat']
+    """
+    sentences: list[str] = []
+    token = _heard.set(sentences)
+    try:
+        yield sentences
+    finally:
+        _heard.reset(token)
+
+
+def heard():
+    """What was heard so far in the innermost :func:`listening`."""
+    sentences = _heard.get()
+    return [] if sentences is None else sentences
+
+
 def warn(message, category):
     """Issue a warning that points at the caller's own line: the first outside the library.
 
@@ -245,6 +259,8 @@ def warn(message, category):
     category : type
         Kind of the warning.
     """
+    if str(message) not in (sentences := heard()):
+        sentences.append(str(message))
     frame, level = inspect.currentframe(), 0
     while frame and frame.f_globals.get("__name__", "").partition(".")[0] == "moelib":
         frame, level = frame.f_back, level + 1
@@ -252,15 +268,7 @@ def warn(message, category):
 
 
 def as_generator(rng, name="rng"):
-    """Return ``rng`` if it is a ``numpy.random.Generator``; refuse anything else.
-
-    Examples
-    --------
-    >>> as_generator(0)
-    Traceback (most recent call last):
-    ...
-    ValueError: rng must be a numpy.random.Generator such as np.random.default_rng(0), got 0
-    """
+    """Return ``rng`` if it is a ``numpy.random.Generator``; refuse anything else."""
     if not isinstance(rng, np.random.Generator):
         raise ValueError(
             f"{name} must be a numpy.random.Generator such as np.random.default_rng(0), got {rng!r}"
@@ -272,6 +280,12 @@ def as_choice(value, name, choices):
     """Return ``value`` if it is one of ``choices``; otherwise raise ``ValueError`` listing them."""
     if value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}; got {value!r}")
+    return value
+
+
+def _real(value, name):
+    if np.iscomplexobj(value):
+        raise ValueError(f"{name} must be real, got complex numbers")
     return value
 
 

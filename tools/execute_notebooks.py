@@ -38,7 +38,7 @@ def fingerprint(nb, root=ROOT) -> str:
 def data_files(cells, root) -> list[Path]:
     """Files of book/data whose name is a word of the code; with a table goes what it cost."""
     words = set(re.findall(r"[\w-]+", "\n".join(cells)))
-    paths = sorted((root / "book" / "data").glob("*"))
+    paths = sorted(path for path in (root / "book" / "data").rglob("*") if path.is_file())
     return [path for path in paths if words & {path.stem, path.stem.removesuffix("-seconds")}]
 
 

@@ -44,13 +44,14 @@ def check_two_loss_inputs(sample, n_experts, *, link="identity"):
     if n_experts > d:
         raise ValueError(
             f"n_experts={n_experts} experts in n_features={d} ({d} feature(s)) cannot be linearly "
-            "independent, which the two-loss method needs (k <= d): use method='em', with "
-            "fit_intercept=True for real data"
+            "independent, which the two-loss method needs (k <= d): use method='em'"
         )
     n_effective = n if weights is None else n / np.mean(weights**2)
     covariance = np.cov(X, rowvar=False, bias=True, aweights=weights).reshape(d, d)
     eigenvalues = np.linalg.eigvalsh(covariance)
-    if eigenvalues[0] <= 1e-10 * eigenvalues[-1]:
+    spread = np.sqrt(np.diag(covariance))
+    correlation = covariance / np.outer(spread, spread) if np.all(spread > 0) else np.zeros((d, d))
+    if np.linalg.eigvalsh(correlation)[0] <= 1e-10:
         raise ValueError(
             "columns of X repeat or combine each other (singular covariance): drop the redundant "
             "ones, or use method='em'"

@@ -6,16 +6,19 @@ from scipy.sparse.csgraph import connected_components
 from moelib.gates.degeneracy import collapsed_experts, counted, degeneracies_from_sample
 from moelib.likelihood.errors import errors_with_covariance
 from moelib.likelihood.wider import asks_for_intercepts, asks_for_noises
-from moelib.links import as_link
+from moelib.links import HUGE, as_link
 from moelib.predictive import cdf_at, components
 from moelib.units import Units
 
 DEPENDENT = 1e-6  # singular value of columns of unit spread, in units of the largest
 LOST_DIGITS = 1e8  # distance from zero in standard deviations: half of the digits are gone
 FAR_OUT = 1e-3  # how many labels so far out one data set is to have
+MANY_TIMES = 10  # weight of a row, on average, that is worth a word
+HALF = 0.5  # share of rows
+MANY_LABELS = 50  # different labels; with fewer, rows repeat because labels do
 FEW = 30  # samples
 SHIFTED = 6  # standard errors of a mean residual that is not zero
-FAR = 1e150  # a link that answers this grows without bound
+FAR = HUGE  # where a link counts as without end
 MOST_NAMED = 8
 
 
@@ -34,6 +37,19 @@ def remarks_before(settings, sample, free, names):
             f"{total:.3g} samples for {q} parameters: fewer than two for each. Use fewer experts, "
             "fewer columns or gate_features"
         )
+    if sample.total > MANY_TIMES * len(sample):
+        remarks.append(
+            f"sample_weight sums to {sample.total:.3g} for {len(sample)} rows: each counts as "
+            f"{sample.total / len(sample):.3g} samples on average, and standard errors are as "
+            "small as that makes them. Weights of a survey say something else: divide them by "
+            "their mean"
+        )
+    if sample.weights is None and _repeats(sample) > HALF:
+        remarks.append(
+            f"{_repeats(sample):.0%} of the rows repeat another to the last digit and count as "
+            "samples of their own: standard errors and criteria take them for new evidence. Keep "
+            "one of each, unless they were measured anew"
+        )
     centre = sample.mean(sample.X)
     spread = np.sqrt(sample.mean((sample.X - centre) ** 2))
     for name, m, s in zip(names, np.abs(centre), spread):
@@ -43,6 +59,15 @@ def remarks_before(settings, sample, free, names):
                 "has too few digits left: subtract its mean before it is stored"
             )
     return remarks + [_dependence(group) for group in dependent_columns(sample, free, names)]
+
+
+def _repeats(sample):
+    """Share of rows that are copies, where labels are finer than categories."""
+    n_labels = len(np.unique(sample.y))
+    if not MANY_LABELS < n_labels < HALF * len(sample):
+        return 0.0
+    distinct = np.unique(np.column_stack([sample.X, sample.y]), axis=0)
+    return 1 - len(distinct) / len(sample)
 
 
 def dependent_columns(sample, free, names):
@@ -111,9 +136,14 @@ def diagnosed(model, sample, free, names, found):
         observed, robust, covariance = errors_with_covariance(model, sample, free)
     remarks += degeneracies_from_sample(inner, data, free=inner_free, covariance=covariance)
     remarks += _small_experts(inner, data)
-    if found.climb.converged and observed is not None and np.any(observed.undetermined):
-        remarks.append(_undetermined(observed.undetermined, model, free, names))
-    if found.climb.converged and found.at_maximum and not len(collapsed_experts(inner, data)):
+    collapsed = collapsed_experts(inner, data)
+    if found.climb.converged and observed is not None:
+        index = parameter_names(model, free, names)
+        left = [name for name, bad in zip(index, observed.undetermined) if bad]
+        if len(collapsed):  # said by its own name
+            left = [name for name in left if name[0] != "noise"]
+        remarks += _undetermined(left, len(index))
+    if found.climb.converged and found.at_maximum and not len(collapsed):
         remarks += asks_for_intercepts(inner, data, inner_free)
         remarks += asks_for_noises(inner, data, inner_free)
     remarks += _unreached(inner, data)
@@ -136,12 +166,13 @@ def parameter_names(model, free, names):
     return index + [("noise", "", "")] * bool(free.noise)
 
 
-def _undetermined(undetermined, model, free, names):
-    index = [name for name, bad in zip(parameter_names(model, free, names), undetermined) if bad]
+def _undetermined(index, total):
+    if not index:
+        return
     terms = list(dict.fromkeys(f"{part} {row} {term}".strip() for part, row, term in index))
     more = f" and {len(terms) - MOST_NAMED} more" if len(terms) > MOST_NAMED else ""
-    return (
-        f"{len(index)} of {len(undetermined)} parameters are not determined by these data and have "
+    yield (
+        f"{len(index)} of {total} parameters are not determined by these data and have "
         f"infinite standard errors ({', '.join(terms[:MOST_NAMED])}{more}): columns may determine "
         "each other, a gate may separate its experts, or experts coincide. Use fewer columns or "
         "fewer experts"
@@ -167,15 +198,24 @@ def _unreached(model, data):
     low, high = reach(model.link)
     outside = data.y - np.clip(data.y, low, high)
     share = float(data.mean(outside != 0))
-    if share <= 0.55 and data.mean(outside**2) <= 0.5 * data.mean(data.y**2):
-        return
-    residual = data.y - model._mean(data.X)  # of mean zero, if it is only noise that leads outside
-    shift, size = data.mean(residual), np.sqrt(data.mean(residual**2))
-    if abs(shift) > SHIFTED * size / np.sqrt(counted(data)):
+    far = share > 0.55 or data.mean(outside**2) > 0.5 * data.mean(data.y**2)
+    if far and _is_led_outside(model, data):
         yield (
             f"link {model.link.name!r} answers between {low:.3g} and {high:.3g}, and {share:.0%} "
             "of the labels lie outside: use link='identity', or bring the labels into its range"
         )
+
+
+def _is_led_outside(model, data):
+    """Whether residuals have a mean, or go with the fitted mean: noise alone does neither."""
+    mean = model._mean(data.X)
+    residual = data.y - mean
+    for values in (residual, residual * (mean - data.mean(mean))):
+        centre = data.mean(values)
+        error = np.sqrt(data.mean((values - centre) ** 2) / counted(data))
+        if abs(centre) > SHIFTED * error:
+            return True
+    return False
 
 
 def reach(link):

@@ -6,12 +6,13 @@ from moelib.estimator.checks import as_random_generator, check_data, check_param
 from moelib.estimator.diagnostics import diagnosed, remarks_before
 from moelib.estimator.inputs import free_parameters
 from moelib.estimator.ordering import check_rule, expert_order
-from moelib.estimator.remarks import kept, say
+from moelib.estimator.remarks import say
 from moelib.estimator.results import Results
 from moelib.estimator.stages import run
 from moelib.estimator.trimming import trimmed
 from moelib.metrics import relabelled
 from moelib.threads import one_blas_thread
+from moelib.validation import listening
 
 
 class MixtureOfExperts(Results, RegressorMixin, BaseEstimator):
@@ -71,8 +72,8 @@ class MixtureOfExperts(Results, RegressorMixin, BaseEstimator):
         standard normal prior.
     trim : float
         Share of the samples to leave out, below a half: those that the fit explains worst, found
-        again after each fit until they stay the same. For outliers; what is kept looks a little
-        less noisy than it is.
+        again after each fit until they stay the same. For outliers: of normal noise it cuts the
+        tails too, and what is kept looks less noisy than it is, by a fifth at 0.1.
     order_by : {"share", "answer", "noise"} or str, optional
         Number the experts by their share of the samples, by their answer to mean inputs, by their
         noise, or by their slope on a column of this name; from the smallest up.
@@ -244,7 +245,7 @@ class MixtureOfExperts(Results, RegressorMixin, BaseEstimator):
         """
         self._forget()
         try:
-            with kept() as remarks:
+            with listening() as remarks:
                 self._learn(X, y, sample_weight)
         except BaseException:  # an interrupt too
             self._forget()

@@ -1,33 +1,14 @@
-"""The sentences of a fit: each is a warning where it is found, and all of them are kept."""
+"""The sentences of a fit: each is a warning where it is found, once, and all of them are kept."""
 
-from contextlib import contextmanager
-from contextvars import ContextVar
-
-from moelib.validation import AssumptionWarning, warn
+from moelib.validation import AssumptionWarning, heard, warn
 
 MOST_LISTED = 20  # values in one sentence
-_kept: ContextVar[list | None] = ContextVar("kept", default=None)
-
-
-@contextmanager
-def kept():
-    """A list of the sentences that are said inside, each once, whatever warnings are shown."""
-    sentences: list[str] = []
-    token = _kept.set(sentences)
-    try:
-        yield sentences
-    finally:
-        _kept.reset(token)
 
 
 def say(sentence, category=AssumptionWarning):
-    """Warn of something, and keep the sentence where a fit asks for it; once in one fit."""
-    sentences = _kept.get()
-    if sentences is not None:
-        if sentence in sentences:
-            return
-        sentences.append(sentence)
-    warn(sentence, category)
+    """Warn of something; only once in what :func:`moelib.validation.listening` surrounds."""
+    if sentence not in heard():
+        warn(sentence, category)
 
 
 def listed(values):

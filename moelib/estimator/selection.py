@@ -143,6 +143,8 @@ def choose_n_experts(
     3
     """
     as_choice(criterion, "criterion", CRITERIA)
+    if np.ndim(y) == 0:
+        raise ValueError(f"y must hold a label for each sample, got {y!r}")
     sizes, y = _sizes(n_experts), as_labels(y, len(y))
     before, template, X = _steps(estimator, X, y)
     _check_template(template)
@@ -156,8 +158,8 @@ def choose_n_experts(
     sound = table[~table["degenerate"]]
     if not len(sound):
         warn(
-            "no fit is sound: the noise has collapsed for every number of experts. Use "
-            "noise='shared', or a model made for such labels",
+            "no fit is sound: the noise has collapsed for every number of experts tried. Try fewer "
+            "experts, noise='shared', or a model made for such labels",
             AssumptionWarning,
         )
     best_k = int((sound if len(sound) else table)[criterion].idxmin())
@@ -197,15 +199,12 @@ def _steps(estimator, X, y):
     before, template = clone(estimator[:-1]), estimator.steps[-1][1]
     if not before.steps:
         return before, template, X
-    Z = before.fit_transform(X, y)
-    if not isinstance(Z, pd.DataFrame):
-        try:
-            named = pd.DataFrame(Z, columns=before.get_feature_names_out())
-            before.set_output(transform="pandas")
-        except (AttributeError, ValueError):  # steps that name no columns
-            return before, template, Z
-        Z = named
-    return before, template, Z
+    steps = [step for _, step in before.steps if step not in (None, "passthrough")]
+    needed = ("get_feature_names_out", "set_output")
+    named = all(hasattr(step, name) for step in steps for name in needed)
+    if isinstance(X, pd.DataFrame) and named:
+        before.set_output(transform="pandas")  # so that names reach the mixture
+    return before, template, before.fit_transform(X, y)
 
 
 def _fit(fit, data):

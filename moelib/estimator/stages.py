@@ -10,7 +10,7 @@ from moelib.climb import Climb
 from moelib.estimator.assumptions import check_two_loss_inputs
 from moelib.estimator.methods import METHODS, to_rest
 from moelib.estimator.remarks import say
-from moelib.gates.degeneracy import is_sound
+from moelib.gates.degeneracy import collapsed_experts, is_sound
 from moelib.gates.learn import gates_from_sample
 from moelib.likelihood.maximum import maximum_from_sample
 from moelib.likelihood.starts import start_from_sample
@@ -191,6 +191,14 @@ def _best_of_starts(method, settings, data, free, rng):
     best = next(ends)
     if not is_sound(best.climb.model, data, free):
         best = next((end for end in ends if is_sound(end.climb.model, data, free)), best)
+    exact = [len(collapsed_experts(one.model, data, free)) > 0 for one in climbs]
+    ahead = objectives > best.climb.objective + LEAST_GAIN
+    if is_sound(best.climb.model, data, free) and np.any(ahead & exact):
+        say(
+            f"{np.sum(ahead & exact)} of {len(climbs)} starts ended likelier, in a fit whose noise "
+            "had collapsed, and were set aside: some labels can be answered exactly. If that is a "
+            "regime of its own (a fixed price, a cap, zeros), model it apart"
+        )
     return replace(best, start_objectives=objectives)
 
 
@@ -215,7 +223,10 @@ def _kinds(settings):
 
 def _start(settings, kind, data, free, rng):
     if isinstance(kind, GatedModel):
-        return kind if settings.known_noise is None else replace(kind, noise=settings.known_noise)
+        kind, noise = free.restricted(kind), settings.known_noise
+        if noise is None and free.noise is True:  # one for all, whatever it had
+            noise = float(np.sqrt(np.mean(kind.noises**2)))
+        return kind if noise is None else replace(kind, noise=noise)
     options = dict(init=kind, link=settings.link, free=free, noise=settings.known_noise)
     n_experts = METHODS[settings.method].surplus * settings.n_experts
     return start_from_sample(data, n_experts, rng, **options)

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.cluster import KMeans
 
+from moelib.climb import noise_floor
 from moelib.likelihood.em import weighted_responsibilities
 from moelib.likelihood.m_step import m_step
 
@@ -82,13 +83,15 @@ def from_twins(fit, smaller, data):
         What it warned of.
     """
     sample = fit._read(*data)[1]
-    climbs = []
+    climbs, noise = [], fit.noise
+    if fit.free_.noise:  # as the fit understood it, whose method may have another default
+        noise = "per-expert" if fit.free_.noise_per_expert else "shared"
     for i in range(smaller.n_experts):
         twins = with_twin(smaller, i)
         while twins.n_experts < fit.model_.n_experts:
             twins = with_twin(twins, 0)
         for start in (twins, _divided(twins, sample, fit.free_)):
-            climber = clone(fit).set_params(init=start, **TO_CLIMB)
+            climber = clone(fit).set_params(init=start, noise=noise, **TO_CLIMB)
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
                 climbs.append((climber.fit(*data), caught))
@@ -111,4 +114,5 @@ def _divided(twins, sample, free):
     place = np.flatnonzero(np.all(rows == rows[0], axis=1))[:2]
     together = r[:, place].sum(axis=1)
     r[:, place[0]], r[:, place[1]] = together * (halves == 0), together * (halves == 1)
-    return m_step(twins, free.expert_design(X), free.gate_design(X), y, r, free)
+    designs, floor = (free.expert_design(X), free.gate_design(X)), noise_floor(sample)
+    return m_step(twins, *designs, y, r, free, noise_floor=floor)

@@ -5,7 +5,8 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse.csgraph import connected_components
 
-from moelib.climb import NOISE_FLOOR, noise_floor, solve_scaled
+from moelib.climb import NOISE_FLOOR, noise_floor
+from moelib.gates.coincidence import coincidences
 from moelib.gates.loss import log_normal_density
 from moelib.parameters import FreeParameters
 from moelib.units import Units
@@ -97,7 +98,7 @@ def degeneracies_from_sample(model, sample, *, free=FreeParameters(), covariance
         *(_hardly_fires(i, fires[i], sample, free) for i in np.flatnonzero(dead)),
         *_collapses(model, sample, free, fires),
         *_separations(model, sample, alive),
-        *_coincidences(model, sample, free, covariance, alive),
+        *coincidences(model, sample.total, counted(sample), free, covariance, alive),
     ]
 
 
@@ -263,36 +264,6 @@ def _separations(model, sample, alive):
             f"gate_ridge from {1 / counted(sample):.2g} (a standard normal prior on their slopes, "
             "for inputs of unit scale) until the switch stays where it is"
         )
-
-
-def _coincidences(model, sample, free, covariance, alive):
-    if covariance is None:
-        return
-    total = counted(sample)
-    covariance = covariance * (sample.total / total)
-    (experts, gates), log_noises = free.rows(model), np.log(model.noises)
-    places, _, noise_places = free.blocks(np.arange(len(covariance)), *model.experts.shape)
-    if free.noise_per_expert:
-        experts = np.column_stack([experts, log_noises])
-        places = np.column_stack([places, noise_places])
-    price = (experts.shape[1] + gates.shape[1]) * np.log(total)
-    for a, i in enumerate(alive):
-        for j in alive[a + 1 :]:
-            difference = experts[i] - experts[j]
-            own, other = places[i], places[j]
-            spread = (
-                covariance[np.ix_(own, own)]
-                + covariance[np.ix_(other, other)]
-                - covariance[np.ix_(own, other)]
-                - covariance[np.ix_(other, own)]
-            )
-            wald = float(difference @ solve_scaled(spread, difference))
-            if wald < price:
-                yield (
-                    f"experts {i + 1} and {j + 1} coincide as far as these data can tell (Wald "
-                    f"statistic {wald:.2g}, below the {price:.2g} that BIC charges for an expert): "
-                    "use fewer experts or more samples"
-                )
 
 
 def _names(experts):

@@ -227,7 +227,10 @@ def invert_scaled(H, size):
     >>> inverse, np.abs(null)
     (array([[0.5, 0. ], [0. , 0. ]]), array([[0.], [1.]]))
     """
-    values, vectors = eigh(H / np.outer(size, size))
+    scaled = H / np.outer(size, size)
+    if not np.all(np.isfinite(scaled)):
+        return np.zeros_like(H), np.eye(len(H))
+    values, vectors = eigh(scaled)
     regular, vectors = values > SINGULAR, vectors / size[:, None]
     inverse = (vectors[:, regular] / values[regular]) @ vectors[:, regular].T
     left_out = vectors[:, ~regular] * size[:, None]

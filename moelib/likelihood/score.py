@@ -78,7 +78,8 @@ def mean_score_from_sample(model, sample, free):
         if sample.weights is not None:
             parts = [part * sample.weights[block, None] for part in parts]
         sums = [parts[0].T @ free.expert_design(X), parts[1].T @ free.gate_design(X)]
-        sums.append(parts[2].sum(axis=0) * np.ones(free.n_noises(model.n_experts)))
+        if free.noise:
+            sums.append(parts[2].sum(axis=0))
         total = total + np.concatenate([part.ravel() for part in sums])
     return total / len(sample) - ridge_of(model, free) * free.vector(model)
 

@@ -18,6 +18,7 @@ from moelib.climb import solve_scaled
 from moelib.gates.degeneracy import counted
 from moelib.likelihood.score import score_moments_from_sample
 
+FEW = 20  # samples; of the spread of so few residuals nothing is said
 LEVEL = 1e-4  # of the test: a warning has to be worth reading
 LEAST_SHARE = 0.02  # of its largest value, n, that the statistic has to reach
 
@@ -67,7 +68,8 @@ def asks_for_intercepts(model, sample, free):
 
 def asks_for_noises(model, sample, free):
     """A sentence if experts have different noises and one was learned for all."""
-    if free.noise is not True or model.n_experts == 1:
+    few = counted(sample) * sample.mean(model._posterior(sample.X, sample.y)).min() < FEW
+    if free.noise is not True or model.n_experts == 1 or few:
         return
     wider = replace(free, noise="per-expert")
     each = replace(model, noise=np.array(model.noises))

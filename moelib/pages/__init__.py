@@ -35,7 +35,7 @@ __getattr__, __dir__, __all__ = face(
         "figures.least_squares": "draw_failure draw_scatter draw_slices draw_spectra draw_success "
         "draw_swap draw_torus explore_torus",
         "figures.sample_complexity": "draw_looseness draw_sample_exponents explore_accuracy",
-        "figures.whole_pipeline": "draw_correlation draw_coverage draw_exhaust draw_many "
+        "figures.whole_pipeline": "draw_correlation draw_coverage draw_many "
         "draw_stages explore_stages show_choice show_rivals",
         "figures.heavy_tails": "draw_flattening draw_jump draw_longest draw_quantiles draw_tail "
         "explore_levels show_ratios show_worth",

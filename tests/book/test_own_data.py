@@ -10,7 +10,7 @@ import pytest
 PAGE = nbformat.read(claims.ROOT / "book" / "your-own-data.ipynb", as_version=4)
 MODULES = [
     *sorted((claims.ROOT / "moelib" / "estimator").glob("*.py")),
-    claims.ROOT / "moelib" / "gates" / "degeneracy.py",
+    *(claims.ROOT / "moelib" / "gates" / f"{name}.py" for name in ("coincidence", "degeneracy")),
     claims.ROOT / "moelib" / "likelihood" / "wider.py",
 ]
 LEAST = 40  # letters of a sentence that are not filled in

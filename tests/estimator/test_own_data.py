@@ -175,7 +175,7 @@ def test_a_collapsed_noise_has_its_name_and_is_never_the_best(labels, noise, see
         assert bool(said(fit, "noise .*has collapsed")) == bool(exactly.any())
         assert not (fit.sound_ and exactly.any())
         assert found.table.loc[k, "degenerate"] == (not fit.sound_)
-    assert found.best.sound_ and found.table["degenerate"].any()
+    assert found.best.sound_ and (noise == "shared" or found.table["degenerate"].any())
     sound = found.table[~found.table["degenerate"]]
     assert found.best_k == sound["bic"].idxmin()
 
@@ -348,12 +348,16 @@ def tanh_far(X, y):
     return "tanh", y - 50
 
 
-def exponential_below(X, y):
-    return np.exp, -1 - np.abs(y)
+def softplus(t):
+    return np.logaddexp(0, t)
+
+
+def softplus_below(X, y):
+    return softplus, -1 - np.abs(y)
 
 
 @pytest.mark.parametrize("seed", range(2))
-@pytest.mark.parametrize("case", [sigmoid_far, relu_below, tanh_far, exponential_below])
+@pytest.mark.parametrize("case", [sigmoid_far, relu_below, tanh_far, softplus_below])
 def test_a_link_that_cannot_reach_the_labels_is_named(case, seed):
     X, y = standard_model(d=4, n_experts=2, noise=0.2).sample(600, np.random.default_rng(seed))
     link, labels = case(X, y)

@@ -158,6 +158,8 @@ def test_selection_that_cannot_be_made(standard):
             choose_n_experts(MixtureOfExperts(), X, y, n_experts=sizes)
     with pytest.raises(ValueError, match="estimator must be a MixtureOfExperts .* got Pipeline"):
         choose_n_experts(make_pipeline(StandardScaler(), make_pipeline(LinearRegression())), X, y)
+    with pytest.raises(ValueError, match="y must hold a label for each sample, got None"):
+        choose_n_experts(MixtureOfExperts(), X, None)
     with pytest.raises(ValueError, match="criteria compare maxima"):
         choose_n_experts(MixtureOfExperts(method="two-loss", refine=False), X, y, n_experts=(2,))
     with warnings.catch_warnings():

@@ -337,7 +337,8 @@ def test_experts_of_one_line_and_two_noises_do_not_coincide():
     free = FreeParameters(intercepts=True, noise="per-expert", gate_slopes=False)
     fit = maximum_likelihood(X, y, truth, free=free).model
     covariance = standard_errors(fit, X, y, free=free).covariance
-    assert find_degeneracies(fit, X, y, free=free, covariance=covariance) == []
+    (said,) = find_degeneracies(fit, X, y, free=free, covariance=covariance)
+    assert "answer alike and differ in their noise only" in said
     same = replace(fit, noise=[1.0, 1.0], experts=fit.experts[[0, 0]], expert_intercepts=[0, 0])
     (said,) = find_degeneracies(same, X, y, free=free, covariance=covariance)
     assert "experts 1 and 2 coincide" in said

@@ -5,8 +5,8 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from moelib.pages.layout import panel, panels, set_ticks, shared_legend
-from moelib.pages.plots import draw_curves, draw_dots, draw_intervals
+from moelib.pages.layout import panel, panels, set_ticks
+from moelib.pages.plots import draw_dots, draw_intervals
 from moelib.pages.sliders import explore
 from moelib.pages.style import PALETTE, expert_style
 
@@ -230,45 +230,6 @@ def show_choice(scores):
         rows.append([situation, first, texts[0], second, texts[1], unrefined])
     columns = ["situation", "run first", "found", "compared with", "found ", "raw experts"]
     return pd.DataFrame(rows, columns=columns).style.hide(axis="index")
-
-
-def draw_exhaust(constant, softmax, x, y):
-    """Draw two experts, what the gate gives them, the mean and the density of the label.
-
-    Parameters
-    ----------
-    constant, softmax : MixtureOfExperts
-        Fits of one input with the two kinds of gate.
-    x, y : (n, 1) array and (n,) array
-        The samples.
-
-    Returns
-    -------
-    figure : Figure
-        A panel for each fit.
-    """
-    titles = ["constant gate, $k = 2$", "softmax gate, $k = 2$"]
-    words = {"xlabel": "equivalence ratio", "ylabel": "NO (as tabulated)", "ylim": (-0.5, 5)}
-    figure, axes = panels(titles, (6.0, 3.0), **words, layout={"sharey": True})
-    for ax, engine in zip(axes, (constant, softmax)):
-        _draw_fit(ax, engine)
-        ax.plot(x[:, 0], y, "o", ms=3, mfc="white", mec="black", mew=0.8)
-        ax.grid(False)
-    shared_legend(figure, where="lower", ncols=3, fontsize=9)
-    return figure
-
-
-def _draw_fit(ax, engine):
-    x, levels = np.linspace(0.5, 1.27, 90), np.linspace(-0.5, 5, 90)
-    wide, high = np.meshgrid(x, levels)
-    density = np.exp(engine.log_density(wide.reshape(-1, 1), high.ravel())).reshape(wide.shape)
-    ax.contourf(x, levels, density, [0.1, 0.7, 9.0], colors=["0.93", "0.82"], antialiased=False)
-    lines = engine.model_.expert_means(x[:, None]).T
-    led = np.where(engine.model_.gate_probabilities(x[:, None]).T > 0.3, lines, np.nan)
-    draw_curves(ax, {f"_{i}": line for i, line in enumerate(lines)}, x, marker="", lw=0.9)
-    thick = {f"expert {i + 1}": line for i, line in enumerate(led)}
-    draw_curves(ax, thick, x, marker="", lw=2.6)
-    ax.plot(x, engine.predict(x[:, None]), ":", color="black", lw=1.6, label="mean")
 
 
 def draw_correlation(rhos, sweep):

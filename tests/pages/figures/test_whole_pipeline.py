@@ -10,7 +10,6 @@ from moelib.pages.figures.whole_pipeline import (
     CLIMBS,
     draw_correlation,
     draw_coverage,
-    draw_exhaust,
     draw_many,
     draw_stages,
     explore_stages,
@@ -139,26 +138,6 @@ class Fit:
 
     def predict(self, X):
         return np.sum(self.model_.gate_probabilities(X) * self.model_.expert_means(X), axis=1)
-
-
-def test_exhaust_is_thick_where_the_gate_is(readable):
-    X, y = np.array([[0.6], [1.2]]), np.array([1.0, 2.0])
-    figure = readable(draw_exhaust(Fit(0.0), Fit(2000.0), X, y))
-    even, sharp = figure.axes
-    for ax in (even, sharp):
-        thin, thick = ax.lines[:2], ax.lines[2:4]
-        x = thin[0].get_xdata()
-        np.testing.assert_allclose([line.get_ydata() for line in thin], [0.5 + x, 3 - x])
-        assert thin[0].get_color() == thick[0].get_color() != thick[1].get_color()
-        np.testing.assert_allclose(ax.lines[-1].get_data(), [[0.6, 1.2], [1.0, 2.0]])
-        led = np.isfinite([line.get_ydata() for line in thick])
-        if ax is even:
-            assert led.all()
-            np.testing.assert_allclose(ax.lines[4].get_ydata(), 1.75)
-        else:
-            assert np.array_equal(led, [x > 1, x < 1])
-    (legend,) = figure.legends
-    assert [text.get_text() for text in legend.get_texts()] == ["expert 1", "expert 2", "mean"]
 
 
 def test_correlation_has_medians_and_ranges(readable):
