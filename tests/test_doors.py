@@ -289,6 +289,11 @@ def unequal_noises(X, y):
     return X, own.sample_labels(X, rng())[0]
 
 
+def ties(X, y):
+    """A fifth of the labels are zero, which an expert of some start answers exactly."""
+    return X[:200], np.where(np.arange(200) % 5 == 0, 0.0, 2 + X[:200, 0] + 0.5 * y[:200])
+
+
 def one_feature(standard, tmp_path, monkeypatch):
     return partial(regressor_error, [[1.0], [2.0]], [[2.0], [1.0]])
 
@@ -361,6 +366,7 @@ SITUATIONS = {
         SEPARATED,
     ),
     "fit with one noise": (fit_of(unequal_noises, noise="shared"), "Use noise='per-expert'"),
+    "fit of ties": (fit_of(ties, n_init=8), "had collapsed, and were set aside"),
     "fit of one level": (categories(1), "column 'c' has one level"),
     "fit of many levels": (categories(21), "column 'c' has 21 levels"),
     "fit of inputs with a mean": (fit_of(lambda X, y: (X + 1, y), **THEORY), "standard normal"),

@@ -35,6 +35,7 @@ SENTENCES = {
     "digits": "standard deviations from zero",
     "weights": "sample_weight sums to",
     "repeats": "of the rows repeat another",
+    "aside": "had collapsed, and were set aside",
     "steps": "did not converge",
 }
 

@@ -159,15 +159,16 @@ def exact(rng, n=300):
     return X, np.where(rng.random(n) < 0.5, X[:, 0], 2 - X[:, 1])
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("noise", ["shared", "per-expert"])
 @pytest.mark.parametrize("labels", [ratings, counts, zero_inflated, exact])
 def test_a_collapsed_noise_has_its_name_and_is_never_the_best(labels, noise, seed):
     X, y = labels(np.random.default_rng(seed))
+    most = 5 if labels in (ratings, counts) else 3
     template = MixtureOfExperts(noise=noise, n_init=3, tol=1e-6, random_state=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        found = choose_n_experts(template, X, y, n_experts=5)
+        found = choose_n_experts(template, X, y, n_experts=most)
     levels, often = np.unique(y, return_counts=True)
     step = np.diff(levels).min() if np.any(often > 20) and labels is not zero_inflated else 0.0
     for k, fit in found.fits.items():
@@ -186,7 +187,7 @@ def test_labels_rounded_finely_are_not_called_collapsed():
         assert MixtureOfExperts(1).fit(X, np.round(y, digits)).remarks_ == []
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_experts_that_answer_counts_exactly_do_not_coincide(seed):
     """Known best, not least: their standard errors are those of weighted least squares."""
     rng = np.random.default_rng(seed)
@@ -236,7 +237,7 @@ def test_one_regression_is_called_one():
         y = X @ [1.0, 2, 3] + rng.standard_normal(300)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
-            found = choose_n_experts(MixtureOfExperts(**QUICK), X, y, n_experts=3)
+            found = choose_n_experts(MixtureOfExperts(**QUICK), X, y, n_experts=2)
         square = np.mean((y - LinearRegression().fit(X, y).predict(X)) ** 2)
         deviance = 300 * (np.log(2 * np.pi * square) + 1)
         assert found.table.loc[1, "bic"] == pytest.approx(deviance + 5 * np.log(300))
@@ -256,7 +257,7 @@ def test_two_regimes_with_noise_twelve_and_two_are_called_two():
         y = np.where(first, 100 - 5 * x, 20 + 3 * x) + sigma * rng.standard_normal(400)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
-            found = choose_n_experts(MixtureOfExperts(**QUICK), x[:, None], y, n_experts=4)
+            found = choose_n_experts(MixtureOfExperts(**QUICK), x[:, None], y, n_experts=3)
         twos += found.best_k == 2
         if found.best_k == 2:
             np.testing.assert_allclose(np.sort(found.best.noises_), [2, 12], rtol=0.3)
