@@ -289,9 +289,10 @@ def unequal_noises(X, y):
     return X, own.sample_labels(X, rng())[0]
 
 
-def ties(X, y):
-    """A fifth of the labels are zero, which an expert of some start answers exactly."""
-    return X[:200], np.where(np.arange(200) % 5 == 0, 0.0, 2 + X[:200, 0] + 0.5 * y[:200])
+def fixed_price(X, y):
+    """Half of the labels are the same, which an expert of most starts answers exactly."""
+    x = rng().uniform(0, 10, (300, 1))
+    return x, np.where(x[:, 0] < 5, 10.0, 300 + 2 * x[:, 0] + 10 * y[:300])
 
 
 def one_feature(standard, tmp_path, monkeypatch):
@@ -366,7 +367,7 @@ SITUATIONS = {
         SEPARATED,
     ),
     "fit with one noise": (fit_of(unequal_noises, noise="shared"), "Use noise='per-expert'"),
-    "fit of ties": (fit_of(ties, n_init=8), "had collapsed, and were set aside"),
+    "fit of a fixed price": (fit_of(fixed_price, n_init=10), "had collapsed, and were set aside"),
     "fit of one level": (categories(1), "column 'c' has one level"),
     "fit of many levels": (categories(21), "column 'c' has 21 levels"),
     "fit of inputs with a mean": (fit_of(lambda X, y: (X + 1, y), **THEORY), "standard normal"),
