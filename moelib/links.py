@@ -155,7 +155,7 @@ def as_link(link):
     if isinstance(link, str) and link in LINKS:
         return LINKS[link]
     if callable(link):
-        bounded = partial(_bounded, link)
+        bounded = _Bounded(link)
         slope = partial(_central_difference, bounded)
         return Link(getattr(link, "__name__", "user"), bounded, slope)
     raise ValueError(
@@ -163,10 +163,15 @@ def as_link(link):
     )
 
 
-def _bounded(function, t):
-    """The function, huge where it overflows: the exponential of an expert gone astray."""
-    with np.errstate(over="ignore"):
-        return np.clip(function(t), -HUGE, HUGE)
+@dataclass(frozen=True)
+class _Bounded:
+    """A bare function, huge where it overflows: the exponential of an expert gone astray."""
+
+    function: Callable
+
+    def __call__(self, t):
+        with np.errstate(over="ignore"):
+            return np.clip(self.function(t), -HUGE, HUGE)
 
 
 def _central_difference(function, t, step=1e-5):

@@ -210,7 +210,7 @@ class FreeParameters:
         gate_slopes = gates[:, :-1] if self.gate_intercepts else gates
         return GatedModel(
             spread(slopes, self.expert_columns(d), d),
-            spread(gate_slopes, self.gate_columns(d), d),
+            spread(gate_slopes, self.gate_columns(d), d) if self.gate_slopes else like.gates,
             noise,
             like.link,
             experts[:, -1] if self.intercepts else like.expert_intercepts,

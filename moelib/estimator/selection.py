@@ -48,7 +48,8 @@ class Selection:
     best : MixtureOfExperts or Pipeline
         The fit with that number of experts.
     fits : dict
-        The ``MixtureOfExperts`` of every k.
+        The ``MixtureOfExperts`` of every k. One that was restarted has the twins that it began from
+        as its ``init``.
     table : pandas.DataFrame
         A row for each k: ``log_likelihood``, ``n_parameters``, ``aic``, ``bic``, ``icl``,
         ``converged``, ``restarted``, ``degenerate``: its noise has collapsed, its likelihood has no

@@ -10,7 +10,7 @@ from moelib.climb import Climb
 from moelib.estimator.assumptions import check_two_loss_inputs
 from moelib.estimator.methods import METHODS, to_rest
 from moelib.estimator.remarks import say
-from moelib.gates.degeneracy import collapsed_experts, is_sound
+from moelib.gates.degeneracy import collapsed_experts, counted, is_sound
 from moelib.gates.learn import gates_from_sample
 from moelib.likelihood.maximum import maximum_from_sample
 from moelib.likelihood.starts import start_from_sample
@@ -191,7 +191,7 @@ def _best_of_starts(method, settings, data, free, rng):
     best = next(ends)
     if not is_sound(best.climb.model, data, free):
         best = next((end for end in ends if is_sound(end.climb.model, data, free)), best)
-    exact = [len(collapsed_experts(one.model, data, free)) > 0 for one in climbs]
+    exact = [answers_exactly(one.model, data, free) for one in climbs]
     ahead = objectives > best.climb.objective + LEAST_GAIN
     if is_sound(best.climb.model, data, free) and np.any(ahead & exact):
         say(
@@ -200,6 +200,17 @@ def _best_of_starts(method, settings, data, free, rng):
             "regime of its own (a fixed price, a cap, zeros), model it apart"
         )
     return replace(best, start_objectives=objectives)
+
+
+def answers_exactly(model, data, free):
+    """Whether an expert whose noise has collapsed answers many samples.
+
+    Through a few samples, no more than twice its parameters, there is always an expert that answers
+    them exactly: that says nothing about the labels.
+    """
+    collapsed = collapsed_experts(model, data, free)
+    answers = counted(data) * data.mean(model._posterior(data.X, data.y))
+    return bool(np.any(answers[collapsed] > 2 * free.widths(model.n_features)[0]))
 
 
 def _finished(climb, settings, data, free):
@@ -224,9 +235,21 @@ def _kinds(settings):
 def _start(settings, kind, data, free, rng):
     if isinstance(kind, GatedModel):
         kind, noise = free.restricted(kind), settings.known_noise
+        if not free.gate_slopes:  # constant in x, whatever it was
+            kind = replace(kind, gates=np.zeros_like(kind.gates))
         if noise is None and free.noise is True:  # one for all, whatever it had
             noise = float(np.sqrt(np.mean(kind.noises**2)))
         return kind if noise is None else replace(kind, noise=noise)
-    options = dict(init=kind, link=settings.link, free=free, noise=settings.known_noise)
     n_experts = METHODS[settings.method].surplus * settings.n_experts
+    if settings.init == "mixed" and kind == "kmeans" and not _has_points(data, n_experts):
+        kind = "random"
+    options = dict(init=kind, link=settings.link, free=free, noise=settings.known_noise)
     return start_from_sample(data, n_experts, rng, **options)
+
+
+def _has_points(data, k):
+    """Whether there are k different samples, which k clusters need."""
+    seen = slice(None) if data.weights is None else data.weights > 0
+    if len(np.unique(data.y[seen])) >= k:
+        return True
+    return len(np.unique(np.column_stack([data.X, data.y])[seen], axis=0)) >= k

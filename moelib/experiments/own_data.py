@@ -4,6 +4,7 @@ One design with two regimes, fitted with the estimator's defaults. Every paramet
 asked whether its 95 % interval, of either kind of standard error, contains the truth.
 """
 
+import time
 import warnings
 
 import numpy as np
@@ -86,10 +87,12 @@ def run_cell(cell, seed, *, data_sets=DATA_SETS):
         fit = MixtureOfExperts(
             2, noise=noise, n_init=3, random_state=np.random.default_rng(fit_seed)
         )
+        begin = time.process_time()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
             fit.fit(X, y, weights)
-        rows += [{"data": data} | row for row in judge(fit, truth, X)]
+        seconds = time.process_time() - begin
+        rows += [{"data": data} | row | {"seconds": seconds} for row in judge(fit, truth, X)]
     return rows
 
 

@@ -4,6 +4,7 @@ One regression, two regimes with noise 12 and 2, and labels that no Gaussian mix
 where a likelihood without a maximum must never be ranked above a sound one, or go without a name.
 """
 
+import time
 import warnings
 
 import numpy as np
@@ -65,9 +66,11 @@ def run_cell(cell, seed, *, data_sets=DATA_SETS):
         sample_seed, fit_seed = data_seed.spawn(2)
         X, y = DRAW[cell["labels"]](np.random.default_rng(sample_seed))
         estimator = MixtureOfExperts(random_state=np.random.default_rng(fit_seed))
+        begin = time.process_time()
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             found = choose_n_experts(estimator, X, y, n_experts=MOST)
+        seconds = time.process_time() - begin
         said = [str(one.message) for one in caught]
         bad = found.table.index[found.table["degenerate"]]
         rows.append(
@@ -79,6 +82,7 @@ def run_cell(cell, seed, *, data_sets=DATA_SETS):
                 "degenerate": len(bad),
                 "named": sum(any(_names_it(sentence, k) for sentence in said) for k in bad),
                 "chosen_sound": bool(found.fits[found.best_k].sound_),
+                "seconds": seconds,
             }
         )
     return rows

@@ -70,6 +70,19 @@ def test_the_best_of_the_starts_is_kept(data, method):
     assert np.all(gap > -1e-12) and np.all(gap < 1e-4)
 
 
+@pytest.mark.parametrize("method", ["em", "likelihood"])
+def test_mixed_starts_are_random_ones_and_a_last_one_from_clusters(data, method):
+    """A single one is random, as the theory has it."""
+    settings = dict(refine=False, tol=1e-5)
+    mixed = fitted(data, method, init="mixed", n_init=3, **settings).start_objectives_
+    random = fitted(data, method, init="random", n_init=3, **settings).start_objectives_
+    np.testing.assert_array_equal(mixed[:2], random[:2])
+    assert mixed[2] != random[2]
+    single = [fitted(data, method, init=kind, **settings) for kind in ("mixed", "random", "kmeans")]
+    np.testing.assert_array_equal(single[0].experts_, single[1].experts_)
+    assert single[2].start_objectives_[0] != single[0].start_objectives_[0]
+
+
 # --- what the table says --------------------------------------------------------------------------
 
 

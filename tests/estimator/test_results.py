@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import norm
 from sklearn.base import clone
@@ -167,6 +168,18 @@ def test_remarks_hold_what_was_warned_of_by_the_fit(data):
         warnings.simplefilter("ignore")
         silent = MixtureOfExperts(3, max_iter=2, refine=False, **QUICK).fit(wide, y)
     assert silent.remarks_ == fit.remarks_
+
+
+@pytest.mark.filterwarnings("ignore::moelib.AssumptionWarning")
+def test_remarks_hold_what_the_stages_of_a_fit_warned_of():
+    """Moments of labels that are noise, and a category with a single level."""
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((500, 3)), rng.standard_normal(500)
+    fit = MixtureOfExperts(2, **THEORY).fit(X, y)
+    assert any("the second moment has only" in remark for remark in fit.remarks_)
+    frame = pd.DataFrame(X, columns=list("abc")).assign(shop="one")
+    fit = MixtureOfExperts(2, **QUICK).fit(frame, y)
+    assert any("column 'shop' has one level" in remark for remark in fit.remarks_)
 
 
 def test_fits_in_threads_keep_their_own_remarks(data):
