@@ -93,6 +93,24 @@ def test_quantiles_lie_between_those_of_the_experts(level, answers, log_noises, 
     assert own.min() - slack <= value <= own.max() + slack
 
 
+def test_high_quantiles_are_low_ones_of_the_mirrored_law():
+    """Up to the last level below one, where the distribution function has no digits left."""
+    tails = 2.0 ** -np.arange(30, 53)
+    for seed in range(5):
+        model, X = random_model(seed, 3)
+        mirrored = GatedModel(
+            -model.experts,
+            model.gates,
+            model.noise,
+            "identity",
+            -model.expert_intercepts,
+            model.gate_intercepts,
+        )
+        high, low = quantiles(model, X, 1 - tails), quantiles(mirrored, X, tails)
+        np.testing.assert_allclose(high, -low, rtol=1e-12)
+        assert np.all(np.isfinite(low)) and np.all(np.diff(low, axis=1) < 0)
+
+
 def test_one_expert_has_normal_quantiles():
     model = GatedModel([[2.0]], [], 0.5, expert_intercepts=[1.0])
     expected = norm(loc=[[1.0], [5.0]], scale=0.5).ppf([0.1, 0.9])

@@ -18,6 +18,7 @@ from moelib import (
     choose_n_experts,
 )
 from moelib.estimator import with_twin
+from moelib.estimator.selection import _nested_fits
 from moelib.estimator.twins import _divided
 from moelib.validation import as_sample
 
@@ -144,6 +145,24 @@ def test_restarts_do_not_see_samples_of_weight_zero(exhaust):
         spoiled = np.where(outliers, value, y)
         start = _divided(twins, as_sample(X, spoiled, np.where(outliers, 0.0, 1.0)), fit.free_)
         assert np.abs(start.expert_intercepts).max() < 100 and start.noise < 1
+
+
+def test_a_fit_is_not_measured_by_a_smaller_one_whose_noise_has_collapsed(few):
+    """Which is likelier than any that is sound."""
+    X, y = few
+    fits = {k: MixtureOfExperts(k, n_init=3, random_state=0) for k in (1, 2, 3)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        results = {k: (fit.fit(X, y), []) for k, fit in fits.items()}
+        fits[2].sound_, fits[2].log_likelihood_ = False, 1e4
+        assert fits[3].sound_
+        found, restarted = _nested_fits(results, (X, y, None))
+    assert restarted == {1: False, 2: False, 3: False} and found[3] is fits[3]
+    fits[3].log_likelihood_ = fits[1].log_likelihood_ - 1  # but by one that is sound
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        found, restarted = _nested_fits(results, (X, y, None))
+    assert restarted[3] and found[3].log_likelihood_ >= fits[1].log_likelihood_ - 1e-6
 
 
 def test_selection_that_cannot_be_made(standard):
