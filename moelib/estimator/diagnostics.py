@@ -199,7 +199,8 @@ def _unreached(model, data):
     outside = data.y - np.clip(data.y, low, high)
     share = float(data.mean(outside != 0))
     far = share > 0.55 or data.mean(outside**2) > 0.5 * data.mean(data.y**2)
-    if far and _is_led_outside(model, data):
+    side = max(data.mean(data.y < low), data.mean(data.y > high))  # noise alone: a half at most
+    if side > 0.6 or (far and _is_led_outside(model, data)):
         yield (
             f"link {model.link.name!r} answers between {low:.3g} and {high:.3g}, and {share:.0%} "
             "of the labels lie outside: use link='identity', or bring the labels into its range"
@@ -208,7 +209,8 @@ def _unreached(model, data):
 
 def _is_led_outside(model, data):
     """Whether residuals have a mean, or go with the fitted mean: noise alone does neither."""
-    mean = model._mean(data.X)
+    low, high, span = data.y.min(), data.y.max(), np.ptp(data.y)
+    mean = np.clip(model._mean(data.X), low - span, high + span)  # none outweighs all others
     residual = data.y - mean
     for values in (residual, residual * (mean - data.mean(mean))):
         centre = data.mean(values)

@@ -357,8 +357,14 @@ def softplus_below(X, y):
     return softplus, -1 - np.abs(y)
 
 
+def exponential_below(X, y):
+    return np.exp, -1 - np.abs(y)
+
+
 @pytest.mark.parametrize("seed", range(2))
-@pytest.mark.parametrize("case", [sigmoid_far, relu_below, tanh_far, softplus_below])
+@pytest.mark.parametrize(
+    "case", [sigmoid_far, relu_below, tanh_far, softplus_below, exponential_below]
+)
 def test_a_link_that_cannot_reach_the_labels_is_named(case, seed):
     X, y = standard_model(d=4, n_experts=2, noise=0.2).sample(600, np.random.default_rng(seed))
     link, labels = case(X, y)
