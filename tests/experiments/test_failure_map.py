@@ -96,8 +96,9 @@ def test_stored_cells_are_what_a_fresh_run_gives(rows_again, draw):
     starts = failure_map.n_starts(failure_map.make_grid()[index])
     assert len(fresh) == 2 * (starts * (len(failure_map.METHODS) - 1) + 1)
     same = np.abs(fresh["objective"] - old["objective"]) < 1e-3 * (1 + np.abs(old["objective"]))
-    # refinements from useless experts end elsewhere with Newton's steps than with scoring, which
-    # made the table: none of them at the truth, as the next assertion says
-    assert same.mean() >= 0.9
+    # the table's gates had a hundred steps, now max_iter reaches them: they may only end higher
+    gates = fresh["method"] == "two-loss, unrefined"
+    same |= gates & (fresh["objective"] > old["objective"])
+    assert same.mean() >= 0.95
     success = (fresh["e_reg"] < 0.05) == (old["e_reg"] < 0.05)
     assert success.mean() >= 0.95
