@@ -5,6 +5,8 @@ PORT     ?= 8000
 BOOK_OUT ?= .
 JOBS     ?= 2
 PAGES    ?=
+PARTS    ?=
+GRADES   ?= _build/grades
 
 VENV  := .venv
 BIN   := $(VENV)/bin
@@ -15,7 +17,7 @@ STAMP := $(VENV)/.installed
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv book serve test test-quick check execute claims bench clean
+.PHONY: help venv book serve test test-quick check execute claims handout slides assignments grade bench clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -64,6 +66,19 @@ execute: $(STAMP) ## re-run changed notebooks in place (ALL=1: all; PAGES="a.ipy
 
 claims: $(STAMP) ## regenerate the claims ledger, book/claims.md
 	$(BIN)/python tools/claims.py
+
+handout: $(STAMP) ## chapters without solutions (PAGES="a.ipynb b.ipynb": these; default: all)
+	$(BIN)/python tools/handout.py $(PAGES)
+
+slides: $(STAMP) ## a deck for each part in _build/slides (PARTS="1 3": these)
+	$(BIN)/python tools/slides.py $(PARTS)
+
+assignments: $(STAMP) ## problem sets as students get them (STUDENTS=roster.csv: and their data)
+	$(BIN)/python -m moelib.classroom release $(if $(STUDENTS),--students $(STUDENTS))
+
+grade: $(STAMP) ## grade a folder (SUBMISSIONS=dir; ASSIGNMENT=1-gated-model; GRADES=where to)
+	$(BIN)/python -m moelib.classroom grade $(SUBMISSIONS) --out $(GRADES) --jobs $(JOBS) \
+	  $(if $(ASSIGNMENT),--assignment $(ASSIGNMENT))
 
 bench: $(STAMP) ## time the estimators on two cores
 	OMP_NUM_THREADS=2 $(BIN)/python -m benchmarks.fits

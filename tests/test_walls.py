@@ -20,6 +20,7 @@ ALLOWED: dict[str, set] = {
     "displays": {"estimator"},
     "experiments": {"estimator", "bounds", "experts", "gates", "likelihood", "data"},
     "pages": set(),
+    "classroom": set(),
 }
 GROUND_SEES = {"data"}  # blocks of rows
 

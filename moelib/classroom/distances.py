@@ -1,0 +1,148 @@
+"""How far an answer is from the right one, and in words why."""
+
+from typing import Any
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+FAR = float("inf")
+
+
+def relative(answer: Any, expected: Any) -> tuple[float, str]:
+    r"""Largest difference of two answers, :math:`\max|a - e| / \max|e|`, part by part.
+
+    Parameters
+    ----------
+    answer, expected : number, array, string, or tuples, lists, dicts of these
+        Numbers and arrays are compared as arrays of one shape; anything else has to be equal.
+
+    Returns
+    -------
+    error : float
+        Of the worst part; infinite where the shape is wrong, a number is missing or not finite.
+    words : str
+        What is wrong, if it is more than a difference.
+
+    Examples
+    --------
+    >>> round(relative([1.0, 2.2], np.array([1.0, 2.0]))[0], 3)
+    0.1
+    >>> relative(np.eye(2), np.eye(3))
+    (inf, 'shape (2, 2) where (3, 3) was expected')
+    """
+    if isinstance(expected, dict):
+        if not isinstance(answer, dict) or set(answer) != set(expected):
+            return FAR, f"a dict with the keys {sorted(expected)} was expected"
+        return max((relative(answer[key], expected[key]) for key in expected), key=_error)
+    if isinstance(expected, tuple | list) and any(np.ndim(part) for part in expected):
+        if not isinstance(answer, tuple | list) or len(answer) != len(expected):
+            return FAR, f"{len(expected)} things were expected"
+        return max((relative(a, e) for a, e in zip(answer, expected)), key=_error)
+    if expected is None or isinstance(expected, str):
+        return (0.0, "") if type(answer) is type(expected) and answer == expected else (FAR, "")
+    try:
+        found, right = np.asarray(answer), np.asarray(expected)
+    except ValueError:
+        return FAR, "rows of unequal length"
+    if found.dtype.kind not in "biufc":
+        return FAR, "numbers were expected"
+    if found.shape != right.shape:
+        return FAR, f"shape {found.shape} where {right.shape} was expected"
+    if right.dtype.kind == "b":
+        return float(np.any(found != right)), ""
+    if not np.isfinite(found).all():
+        return FAR, "not all numbers are finite"
+    scale = max(float(np.abs(right).max(initial=0)), np.finfo(float).tiny)
+    return float(np.abs(found - right).max(initial=0)) / scale, ""
+
+
+def up_to_order(answer: Any, expected: Any) -> tuple[float, str]:
+    r"""Distance of two mixtures, up to what leaves the law of the labels as it is.
+
+    Experts may come in any order, gates with any base: rows (k, d), or (k-1, d) with the last one
+    zero. Signs and lengths count, since an expert with the opposite sign is another expert.
+
+    Parameters
+    ----------
+    answer, expected : (k, d) array, or a tuple (experts, gates, ...)
+        Experts; gates; whatever else, compared by :func:`relative` as it is.
+
+    Returns
+    -------
+    error : float
+        :math:`\max_i |a_i - a^*_i| / |a^*_i|` in the best order of the experts, or the same for
+        gates, :math:`\max_i |w_i - w^*_i| / \max_i |w^*_i|`, if that is larger.
+    words : str
+        Which expert is wrong and how, if it is a sign or a length.
+
+    Examples
+    --------
+    >>> A, W = np.array([[1.0, 0], [0, 2]]), np.array([[3.0, 1]])
+    >>> up_to_order((A[::-1], -W), (A, W))[0]
+    0.0
+    >>> up_to_order(A * [[1.0], [-1.0]], A)
+    (2.0, 'expert 2 points the opposite way')
+    """
+    many = isinstance(expected, tuple | list)
+    pair: tuple = _as_tuple(answer) if many else (answer,)
+    right: tuple = tuple(expected) if many else (expected,)
+    if len(pair) != len(right):
+        return FAR, f"{len(right)} arrays were expected, got {len(pair)}"
+    experts, truth = _finite(pair[0]), np.asarray(right[0], dtype=float)
+    if experts is None or experts.shape != truth.shape:
+        return FAR, f"experts of shape {truth.shape} were expected"
+    lengths = np.linalg.norm(truth, axis=1)
+    gaps = np.linalg.norm(experts[None] - truth[:, None], axis=2) / lengths[:, None]
+    order = linear_sum_assignment(gaps)[1]
+    off = gaps[range(len(truth)), order]
+    parts = [(float(off.max()), _what_is_wrong(experts[order], truth, int(off.argmax())))]
+    if len(right) > 1:
+        parts.append(_gate_distance(pair[1], np.asarray(right[1], dtype=float), order))
+    parts += [relative(a, e) for a, e in zip(pair[2:], right[2:])]
+    return max(parts, key=_error)
+
+
+def _gate_distance(answer, expected, order):
+    gates, k = _finite(answer), len(order)
+    d = expected.shape[1]
+    if gates is None or gates.shape not in ((k, d), (k - 1, d)):
+        return FAR, f"gates of shape {(k - 1, d)} or {(k, d)} were expected"
+    found, right = (np.vstack([g, np.zeros((k - len(g), d))]) for g in (gates, expected))
+    found, right = found[order] - found[order[-1]], right - right[-1]
+    scale = max(np.linalg.norm(right, axis=1).max(), np.finfo(float).tiny)
+    error = float(np.linalg.norm(found - right, axis=1).max() / scale)
+    return error, "the gates do not fit" if error > 0.5 else ""
+
+
+def _what_is_wrong(found, truth, worst):
+    """In words, if the worst expert has the wrong sign or length."""
+    a, right = found[worst], truth[worst]
+    length, expected = np.linalg.norm(a), np.linalg.norm(right)
+    if not length:
+        return f"expert {worst + 1} is zero"
+    cosine = a @ right / (length * expected)
+    if cosine < -0.95:
+        return f"expert {worst + 1} points the opposite way"
+    if cosine > 0.99 and abs(length / expected - 1) > 0.1:
+        times = f"{length / expected:.2g} times the length"
+        return f"expert {worst + 1} has the right direction and {times}"
+    return ""
+
+
+def _finite(array):
+    """A finite matrix of floats, or None."""
+    try:
+        array = np.asarray(array, dtype=float)
+    except (TypeError, ValueError):
+        return None
+    return array if array.ndim == 2 and np.isfinite(array).all() else None
+
+
+def _as_tuple(answer):
+    if isinstance(answer, dict):
+        return tuple(answer.values())
+    return tuple(answer) if isinstance(answer, tuple | list) else (answer,)
+
+
+def _error(pair):
+    return pair[0]

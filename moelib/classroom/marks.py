@@ -1,0 +1,147 @@
+"""From answers to points: a function of the error, with a reason in words."""
+
+import inspect
+import math
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from moelib.classroom.distances import relative
+from moelib.classroom.inside import pack, unpack
+from moelib.classroom.personal import Personal
+from moelib.classroom.questions import Assignment, Case, Question
+
+SAME = 1e-6  # relative: an answer this close to a mistake's is that mistake
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What a question earns.
+
+    Attributes
+    ----------
+    share : float
+        From 0 to 1.
+    reason : str
+        Why, for the student.
+    """
+
+    share: float
+    reason: str
+
+
+def share(error: float, full: float, none: float) -> float:
+    """The share of the points that an error leaves.
+
+    Parameters
+    ----------
+    error : float
+        Not negative; infinite or NaN earns nothing.
+    full, none : float
+        All up to ``full``, nothing from ``none``; between them it falls linearly in the logarithm
+        of the error, or in the error itself when ``full`` is 0.
+
+    Returns
+    -------
+    float
+        From 0 to 1.
+
+    Examples
+    --------
+    >>> [share(error, full=1e-4, none=1.0) for error in (0.0, 1e-4, 1e-2, 1.0, float("nan"))]
+    [1.0, 1.0, 0.5, 0.0, 0.0]
+    """
+    if not error < none:
+        return 0.0
+    if error <= full:
+        return 1.0
+    return math.log(none / error) / math.log(none / full) if full else 1 - error / none
+
+
+def mark(
+    assignment: Assignment,
+    name: str,
+    answers: list,
+    student: str,
+    secret: bytes | None = None,
+) -> Mark:
+    """Compare the answers to one question with the right ones.
+
+    Parameters
+    ----------
+    assignment : Assignment
+        The assignment.
+    name : str
+        The question.
+    answers : list
+        For each case the packed answer, or a ``RuntimeError`` that says why there is none.
+    student : str
+        Whose answers.
+    secret : bytes, optional
+        The secret of the course.
+
+    Returns
+    -------
+    Mark
+        The mean over the cases, and a reason for each that lost something.
+    """
+    question, personal = assignment.questions[name], assignment.personal(student, secret)
+    cases = assignment.cases(name, student, secret)
+    variants = [variant for variant in assignment.mistakes if variant.question == name]
+    marks = [
+        _mark_case(question, case, reply, variants, personal)
+        for case, reply in zip(cases, answers, strict=True)
+    ]
+    return Mark(float(np.mean([m.share for m in marks])), _reason(cases, marks))
+
+
+def _mark_case(question: Question, case: Case, reply: Any, variants, personal: Personal) -> Mark:
+    if isinstance(reply, RuntimeError):
+        return Mark(0.0, str(reply))
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        try:
+            answer = unpack(reply)
+            measured = question.distance(answer, case.expected)
+        except Exception:  # an answer of a strange kind: the student's loss, not the grader's
+            return Mark(0.0, "the answer could not be compared: it is of another kind than asked")
+        error, words = measured if isinstance(measured, tuple) else (measured, "")
+        earned = share(error, question.full, question.none)
+        if earned == 1:
+            return Mark(1.0, "")
+        known = [v.sentence for v in variants if _is_that(v, case, answer, personal)]
+    off = f"off by {error:.2g}; " if math.isfinite(error) else ""
+    scale = f"{off}full points up to {question.full:.2g}, none from {question.none:.2g}"
+    return Mark(earned, ". ".join(filter(None, [*known[:1], words, scale])))
+
+
+def _is_that(variant, case, answer, personal):
+    """Whether an answer is what a known mistake answers."""
+    try:
+        if case.args is None:
+            given = list(inspect.signature(variant.function).parameters)[variant.wraps :]
+            args = [personal.data[key] for key in given]
+        else:
+            args = [unpack(pack(value)) for value in case.args]
+        wrong = variant.function(*([case.expected] if variant.wraps else []), *args)
+        return relative(answer, wrong)[0] < SAME
+    except Exception:  # a mistake need not be able to answer every case
+        return False
+
+
+def _reason(cases, marks):
+    """One sentence for all cases: equal reasons once, with how many cases have them."""
+    lost: dict[str, list] = {}
+    for case, m in zip(cases, marks):
+        if m.reason:
+            lost.setdefault(m.reason, []).append(case.label)
+    if not lost:
+        return "right"
+    parts = []
+    for reason, labels in lost.items():
+        named = ", ".join(dict.fromkeys(filter(None, labels)))
+        head = f"{len(labels)} of {len(cases)} cases" + (f" ({named})" if named else "")
+        parts.append(reason if len(cases) == 1 else f"{head}: {reason}")
+    return "; ".join(parts)

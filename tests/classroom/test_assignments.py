@@ -1,0 +1,184 @@
+"""Every assignment: solvable, nothing for a blank, no leak; mistakes lose what they should."""
+
+import re
+
+import nbformat
+import numpy as np
+import pytest
+import submissions
+from submissions import NAMES, answered_with, cell, shares, write
+
+from moelib.classroom import grade, released
+from moelib.classroom.submission import is_answer, is_test
+
+SECRET = b"a secret of the tests, long enough to be one"
+STUDENTS = ("practice", "ada", "emmy")
+VARIANTS = [
+    pytest.param(name, variant, id=f"{name}-{variant.function.__name__}")
+    for name in NAMES
+    for variant in submissions.assignment(name).variants
+]
+assignment = submissions.assignment
+NOISE = "import sys, warnings\nwarnings.warn('look')\nprint('!', file=sys.stderr)"
+every_set = pytest.mark.parametrize("name", NAMES)
+
+
+def graded(nb, name, tmp_path, student="practice", **options):
+    return grade(write(nb, tmp_path / "s.ipynb"), assignment(name), student, SECRET, **options)
+
+
+def solution_lines(master):
+    """Lines of the master that a student must not get, each long enough to be no accident."""
+    secret, given = set(), set()
+    for c in master.cells:
+        inside = None
+        for line in c.source.splitlines():
+            if "### BEGIN" in line:
+                inside = line
+            (secret if inside else given).add(line.strip())
+            if "### END" in line:
+                inside = None
+    return {line for line in secret - given if len(line) > 12 and not line.startswith("### ")}
+
+
+# --- right answers --------------------------------------------------------------------------------
+
+
+@every_set
+@pytest.mark.parametrize("student", STUDENTS)
+def test_the_reference_earns_everything(name, student, tmp_path):
+    result = graded(assignment(name).master, name, tmp_path, student)
+    assert {q: s for q, s in shares(result).items() if s < 1} == {}, result
+    assert result.remarks == ()
+
+
+@every_set
+def test_a_warning_loses_nothing(name, tmp_path):
+    nb = assignment(name).master
+    for c in nb.cells:
+        if c.cell_type == "code" and is_answer(c):
+            c.source = (
+                "import sys, warnings\nwarnings.warn('look')\nprint('!', file=sys.stderr)\n"
+                + c.source
+            )
+    assert set(shares(graded(nb, name, tmp_path)).values()) == {1.0}
+
+
+@pytest.mark.parametrize(("name", "variant"), VARIANTS)
+def test_a_variant_keeps_what_it_should(name, variant, tmp_path):
+    result = graded(answered_with(name, variant), name, tmp_path)
+    earned = {e.question: e for e in result.earned}[variant.question]
+    assert abs(earned.points / earned.most - variant.keeps) < 0.05, earned
+
+
+@every_set
+def test_mistakes_are_enough_and_named(name):
+    found = assignment(name)
+    assert len(found.mistakes) >= 5
+    assert len({mistake.question for mistake in found.mistakes}) >= 3
+    assert any(variant.keeps == 1 for variant in found.variants), "a right answer in another form"
+    assert all(len(variant.sentence) > 25 for variant in found.variants)
+
+
+# --- the blank release ----------------------------------------------------------------------------
+
+
+@every_set
+def test_the_blank_release_earns_nothing(name, tmp_path):
+    result = graded(released(assignment(name).master), name, tmp_path)
+    assert set(shares(result).values()) == {0.0}
+    assert all(e.reason for e in result.earned if e.points is not None)
+
+
+@every_set
+def test_the_release_leaks_nothing(name):
+    master = assignment(name).master
+    release = nbformat.writes(released(master))
+    nb = nbformat.reads(release, as_version=4)
+    secret = solution_lines(master)
+    text = {line.strip() for c in nb.cells for line in c.source.splitlines()}
+    assert len(secret) > 20
+    assert secret & text == set()
+    for word in ("BEGIN", "HIDDEN", "SOLUTION", "Rubric", "moelib.classroom", "mistake"):
+        assert word not in release, word
+    for c in nb.cells:
+        assert set(c.metadata) <= {"nbgrader", "deletable", "editable"}
+        assert not c.get("outputs") and c.get("execution_count") is None
+    assert set(nb.metadata) <= {"kernelspec"}
+
+
+# --- the master -----------------------------------------------------------------------------------
+
+
+@every_set
+def test_questions_cells_and_points_fit_together(name):
+    found = assignment(name)
+    tests = [c.metadata["nbgrader"] for c in found.master.cells if is_test(c)]
+    ids = [c.metadata["nbgrader"]["grade_id"] for c in found.master.cells]
+    assert sorted(t["grade_id"] for t in tests) == sorted(f"test-{q}" for q in found.questions)
+    assert len(set(ids)) == len(ids)
+    for question in found.questions:
+        assert ids.index(question) < ids.index(f"test-{question}")
+        hidden = f'points("{name}", "{question}", globals())'
+        assert hidden in cell(found.master, f"test-{question}").source
+
+
+@every_set
+def test_the_frame_says_what_a_student_needs(name):
+    master = assignment(name).master
+    first = master.cells[0].source
+    for part in (
+        "# Problem set",
+        "**Objectives**",
+        "**Prerequisites**",
+        "**Points**",
+        "**Time**",
+        "**Honour and collaboration**",
+        "(instructor: edit this line)",
+        "**What is graded and how**",
+    ):
+        assert part in first, part
+    total = sum(c.metadata["nbgrader"].get("points", 0) for c in master.cells)
+    table = [line.strip()[1:-1].split("|") for line in first.splitlines() if line.startswith("|")]
+    column = [cell.strip().lower() for cell in table[0]].index("points")
+    rows = [row[column] for row in table[2:] if row[0].strip().lower() not in ("total", "sum")]
+    assert sum(int(number) for row in rows for number in re.findall(r"\d+", row)) == total
+    assert 40 <= total <= 100
+
+
+@every_set
+def test_what_people_grade_has_a_rubric_that_sums_to_its_points(name):
+    found = 0
+    for c in assignment(name).master.cells:
+        nbgrader = c.metadata["nbgrader"]
+        if nbgrader["grade"] and nbgrader["solution"]:
+            rubric = c.source.partition("Rubric")[2]
+            points = [float(p) for p in re.findall(r"-\s+\(([\d.]+)\)", rubric)]
+            assert sum(points) == nbgrader["points"], nbgrader["grade_id"]
+            found += 1
+    assert found >= 2
+
+
+@every_set
+def test_practice_data_are_those_of_the_practice_student(name):
+    found = assignment(name)
+    made = found.personal("practice").data
+    with np.load(found.folder / "data.npz") as stored:
+        assert set(stored) == set(made)
+        for key, array in made.items():
+            np.testing.assert_array_equal(stored[key], array)
+
+
+@every_set
+def test_every_student_has_other_data_and_other_truth(name):
+    one, other = (assignment(name).personal(student, SECRET) for student in ("ada", "emmy"))
+    assert any(not np.array_equal(one.data[key], other.data[key]) for key in one.data)
+    again = assignment(name).personal("ada", SECRET)
+    assert all(np.array_equal(one.data[key], again.data[key]) for key in one.data)
+
+
+@every_set
+def test_stored_points_of_the_master_are_full(name):
+    for c in filter(is_test, assignment(name).master.cells):
+        (output,) = [o for o in c.outputs if o.output_type == "execute_result"]
+        assert float(output.data["text/plain"]) == c.metadata["nbgrader"]["points"]
