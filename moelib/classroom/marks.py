@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from moelib.classroom.distances import relative
+from moelib.classroom.distances import FAR, relative
 from moelib.classroom.inside import pack, unpack
 from moelib.classroom.personal import Personal
 from moelib.classroom.questions import Assignment, Case, Question
@@ -90,31 +90,39 @@ def mark(
     question, personal = assignment.questions[name], assignment.personal(student, secret)
     cases = assignment.cases(name, student, secret)
     variants = [variant for variant in assignment.mistakes if variant.question == name]
-    marks = [
-        _mark_case(question, case, reply, variants, personal)
+    parts = [
+        _part(question, case, reply, variants, personal)
         for case, reply in zip(cases, answers, strict=True)
     ]
-    return Mark(float(np.mean([m.share for m in marks])), _reason(cases, marks))
+    return Mark(float(np.mean([part.share for part in parts])), _reason(question, cases, parts))
 
 
-def _mark_case(question: Question, case: Case, reply: Any, variants, personal: Personal) -> Mark:
+@dataclass(frozen=True)
+class _Part:
+    """What one case earns: its share, its error, and what is known about it."""
+
+    share: float
+    error: float = FAR
+    words: str = ""
+
+
+def _part(question: Question, case: Case, reply: Any, variants, personal: Personal) -> _Part:
     if isinstance(reply, RuntimeError):
-        return Mark(0.0, str(reply))
+        return _Part(0.0, words=str(reply))
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
             answer = unpack(reply)
             measured = question.distance(answer, case.expected)
         except Exception:  # an answer of a strange kind: the student's loss, not the grader's
-            return Mark(0.0, "the answer could not be compared: it is of another kind than asked")
+            words = "the answer could not be compared: it is of another kind than asked"
+            return _Part(0.0, words=words)
         error, words = measured if isinstance(measured, tuple) else (measured, "")
         earned = share(error, question.full, question.none)
         if earned == 1:
-            return Mark(1.0, "")
-        known = [v.sentence for v in variants if _is_that(v, case, answer, personal)]
-    off = f"off by {error:.2g}; " if math.isfinite(error) else ""
-    scale = f"{off}full points up to {question.full:.2g}, none from {question.none:.2g}"
-    return Mark(earned, ". ".join(filter(None, [*known[:1], words, scale])))
+            return _Part(1.0, error)
+        known = [v.sentence.rstrip(".") for v in variants if _is_that(v, case, answer, personal)]
+    return _Part(earned, error, ". ".join(filter(None, [*known[:1], words])))
 
 
 def _is_that(variant, case, answer, personal):
@@ -131,17 +139,21 @@ def _is_that(variant, case, answer, personal):
         return False
 
 
-def _reason(cases, marks):
-    """One sentence for all cases: equal reasons once, with how many cases have them."""
+def _reason(question, cases, parts):
+    """Words for the cases that lost something, equal words once, and the largest error."""
     lost: dict[str, list] = {}
-    for case, m in zip(cases, marks):
-        if m.reason:
-            lost.setdefault(m.reason, []).append(case.label)
+    for case, part in zip(cases, parts):
+        if part.share < 1:
+            lost.setdefault(part.words, []).append(case.label)
     if not lost:
         return "right"
-    parts = []
-    for reason, labels in lost.items():
+    sentences = []
+    for words, labels in lost.items():
         named = ", ".join(dict.fromkeys(filter(None, labels)))
         head = f"{len(labels)} of {len(cases)} cases" + (f" ({named})" if named else "")
-        parts.append(reason if len(cases) == 1 else f"{head}: {reason}")
-    return "; ".join(parts)
+        sentences.append(": ".join(filter(None, [head if len(cases) > 1 else "", words])))
+    errors = [part.error for part in parts if part.share < 1 and math.isfinite(part.error)]
+    if errors:
+        scale = f"full points up to {question.full:.2g}, none from {question.none:.2g}"
+        sentences.append(f"largest error {max(errors):.2g}, {scale}")
+    return "; ".join(filter(None, sentences))

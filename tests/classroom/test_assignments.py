@@ -6,12 +6,13 @@ import nbformat
 import numpy as np
 import pytest
 import submissions
-from submissions import NAMES, answered_with, cell, shares, write
+from submissions import NAMES, answered_with, cell, needs_walls, shares, write
 
 from moelib.classroom import grade, released
 from moelib.classroom.submission import is_answer, is_test
 
 SECRET = b"a secret of the tests, long enough to be one"
+pytestmark = needs_walls
 STUDENTS = ("practice", "ada", "emmy")
 VARIANTS = [
     pytest.param(name, variant, id=f"{name}-{variant.function.__name__}")

@@ -7,11 +7,12 @@ import threading
 
 import numpy as np
 import pytest
-from submissions import NAMES, assignment, cell, points, shares, write
+from submissions import NAMES, assignment, cell, needs_walls, points, shares, write
 
 from moelib import random_model
 from moelib.classroom import Limits, grade, released, sandbox, submission
 
+pytestmark = needs_walls
 NAME = "1-gated-model"
 SECRET = b"a secret of the tests, long enough to be one"
 QUICK = Limits(step=4.0, total=60.0)
@@ -195,7 +196,7 @@ for path in [*pathlib.Path('/proc').glob('*/cmdline'), *pathlib.Path('/proc').gl
     except OSError: pass
 names = [str(p) for top in ('/files', '/homework', '/tmp') for p in pathlib.Path(top).rglob('*')]
 """
-    nb = with_code(HIT, code + f"{HIT} = lambda *given: [seen, names]", instead=True)
+    nb = with_code(HIT, code + f"{HIT} = lambda *given: seen + str(names)", instead=True)
     found = assignment(NAME)
     handed_in = submission.Submission({HIT: cell(nb, HIT).source})
     data = found.folder / "data.npz"

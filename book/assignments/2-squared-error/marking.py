@@ -25,9 +25,21 @@ def apart(rng, k, d):
             return A
 
 
+def pair(rng, d):
+    """Two experts and a gate of length 2.5 that is not along their difference.
+
+    Close to it all starts may end in the right basin: nothing to compare.
+    """
+    while True:
+        A, W = apart(rng, 2, d), directions(rng, 1, d, 2.5, 2.5)
+        delta = A[0] - A[1]
+        if abs(W[0] @ delta) <= 0.5 * 2.5 * np.linalg.norm(delta):
+            return A, W
+
+
 def personal(truth_rng, data_rng):
     """A sample of a pair with its parameters, and a triple to take apart."""
-    A, W = apart(truth_rng, 2, 4), directions(truth_rng, 1, 4, 2.5, 2.5)
+    A, W = pair(truth_rng, 4)
     A3, W3 = apart(truth_rng, 3, 4), directions(truth_rng, 2, 4)
     X, y = GatedModel(A, W, NOISE).sample(600, data_rng)
     return Personal(data={"A": A, "W": W, "X": X, "y": y, "A3": A3, "W3": W3})

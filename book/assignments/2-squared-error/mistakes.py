@@ -176,7 +176,7 @@ def not_divided(answer, X, A, W, noise):
 
 @mistake("best_fit", keeps=0.0)
 def the_truth(A, W):
-    """All k gates, each shifted by one and the same vector."""
+    """You returned the truth: on its own sample a fit lies lower."""
     return A, W
 
 

@@ -1,0 +1,175 @@
+"""A class of sixty: graded unattended, each as if alone, with what people add, again and again."""
+
+import csv
+import json
+import re
+
+import nbformat
+import pandas as pd
+import pytest
+from submissions import answered_with, assignment, cell, needs_walls, points, write
+
+from moelib.classroom import Limits, find_submissions, grade, grade_class, released
+from moelib.classroom.__main__ import main
+
+pytestmark = needs_walls
+NAME = "1-gated-model"
+SECRET = b"a secret of the tests, long enough to be one"
+QUICK = Limits(step=5.0, total=60.0)
+CRASHES = {
+    "s07": "import os\nos._exit(1)",
+    "s21": "while True:\n    pass",
+    "s33": "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)",
+}
+
+
+def hand_in_all(folder):
+    """Sixty submissions: most are right, some wrong, three crash, two are no notebooks."""
+    found = assignment(NAME)
+    right = found.master
+    wrong = answered_with(NAME, found.mistakes[0])
+    for number in range(60):
+        student = f"s{number:02d}"
+        nb = [right, wrong, released(right)][0 if number % 5 else (number // 5) % 3]
+        nb = nbformat.from_dict(json.loads(json.dumps(nb)))
+        if student in CRASHES:
+            c = cell(nb, "gate_penalty")
+            c.source = f"{CRASHES[student]}\n{c.source}"
+        write(nb, folder / student / NAME / f"{NAME}.ipynb")
+    (folder / "s58" / NAME / f"{NAME}.ipynb").write_text("{")
+    (folder / "s59" / NAME / f"{NAME}.ipynb").unlink()
+
+
+@pytest.fixture(scope="module")
+def graded_class(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("class")
+    hand_in_all(folder / "submitted")
+    assignments = {NAME: assignment(NAME)}
+    found = find_submissions(folder / "submitted", assignments)
+    done = grade_class(found, assignments, SECRET, folder / "grades", limits=QUICK)
+    return folder, found, done
+
+
+@pytest.mark.slow
+def test_all_sixty_have_a_mark_and_a_page(graded_class):
+    folder, _, done = graded_class
+    table = pd.read_csv(folder / "grades" / "gradebook.csv")
+    assert len(done) == len(table) == 60
+    assert sorted(table.student) == [f"s{number:02d}" for number in range(60)]
+    assert len(list((folder / "grades" / "feedback").glob("*/*.html"))) == 60
+    by = dict(zip(table.student, table.points))
+    most = max(by.values())
+    assert by["s58"] == by["s59"] == 0
+    for student in CRASHES:
+        assert 0 < by[student] < most
+    assert sum(value == most for value in by.values()) >= 40
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("student", ["s00", "s01", "s05", "s10", "s33", "s58"])
+def test_the_result_is_that_of_grading_alone(graded_class, student):
+    _, found, done = graded_class
+    path = next(path for who, _, path in found if who == student)
+    alone = grade(path, assignment(NAME), student, SECRET, limits=QUICK)
+    together = next(g for g in done if g.student == student)
+    assert points(alone) == points(together)
+    assert [e.reason for e in alone.earned if e.points is not None] == [
+        e.reason for e in together.earned if e.points is not None
+    ]
+
+
+@pytest.mark.slow
+def test_points_of_people_are_kept_and_nothing_is_graded_twice(graded_class, monkeypatch):
+    folder, found, done = graded_class
+    manual = folder / "grades" / "manual.csv"
+    table = pd.read_csv(manual, dtype=str, keep_default_na=False)
+    waiting = [e for g in done for e in g.earned if e.points is None]
+    assert len(table) == len(waiting) > 60
+    assert set(table.points) == {""}
+    table.loc[0, ["points", "comment"]] = ["1.5", "step 2 is missing"]
+    table.to_csv(manual, index=False)
+
+    def fail(*args, **options):
+        raise AssertionError("graded again")
+
+    monkeypatch.setattr("moelib.classroom.gradebook._one", fail)
+    assignments = {NAME: assignment(NAME)}
+    again = grade_class(found, assignments, SECRET, folder / "grades", limits=QUICK)
+    before = {g.student: g.points for g in done}
+    first = table.student[0]
+    assert {g.student: g.points for g in again} == {**before, first: before[first] + 1.5}
+    page = (folder / "grades" / "feedback" / first / f"{NAME}.html").read_text()
+    assert "step 2 is missing" in page
+    table.loc[0, "points"] = "99"
+    table.to_csv(manual, index=False)
+    with pytest.raises(ValueError, match="points must be 0 to"):
+        grade_class(found, assignments, SECRET, folder / "grades", limits=QUICK)
+
+
+# --- what students write into tables and pages ----------------------------------------------------
+
+
+def test_words_of_a_student_are_text_in_pages_and_tables(tmp_path):
+    """An exception's message is the student's: it must run nowhere."""
+    nb = assignment(NAME).master
+    cell(
+        nb, "gate_penalty"
+    ).source = "def gate_penalty(W):\n    raise ValueError('<script>alert(1)</script>')"
+    nb.cells[0].metadata["nbgrader"]["grade_id"] = "=1+1"
+    path = write(nb, tmp_path / "submitted" / "ada.ipynb")
+    assignments = {NAME: assignment(NAME)}
+    found = find_submissions(path.parent, assignments)
+    grade_class(found, assignments, SECRET, tmp_path / "grades", limits=QUICK)
+    page = (tmp_path / "grades" / "feedback" / "ada" / f"{NAME}.html").read_text()
+    assert "alert(1)" in page and "<script" not in page
+    for file in ("gradebook.csv", "points.csv", "manual.csv"):
+        with open(tmp_path / "grades" / file) as table:
+            cells = [value for row in csv.reader(table) for value in row]
+        assert not [value for value in cells if re.match(r"[=+@\t\r]|-\D", value)]
+
+
+@pytest.mark.parametrize("name", ["../up", "=cmd", "a b", "", ".hidden", "x" * 65, "ä"])
+def test_a_student_has_an_id_that_is_a_plain_word(name, tmp_path):
+    from moelib.classroom.personal import as_student
+
+    with pytest.raises(ValueError, match="a student's id"):
+        as_student(name)
+
+
+def test_nothing_to_grade_is_an_error_that_says_the_forms(tmp_path):
+    with pytest.raises(ValueError, match="STUDENT/ASSIGNMENT"):
+        find_submissions(tmp_path, {NAME: assignment(NAME)})
+
+
+# --- the command line -----------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_release_and_grade_from_the_command_line(tmp_path, capsys):
+    roster = tmp_path / "roster.csv"
+    roster.write_text("id,name\nada,Ada\nemmy,Emmy\n")
+    secret, out = tmp_path / "course-secret", tmp_path / "out"
+    words = ["--assignment", NAME, "--secret", str(secret)]
+    assert main(["release", *words, "--out", str(out), "--students", str(roster)]) == 0
+    assert secret.stat().st_mode & 0o077 == 0
+    assert (out / "personal" / "ada" / NAME / "data.npz").exists()
+    files = {path.name for path in (out / "release" / NAME).iterdir()}
+    assert files == {f"{NAME}.ipynb", "data.npz"}
+    for student in ("ada", "emmy"):
+        write(assignment(NAME).master, tmp_path / "in" / student / NAME / f"{NAME}.ipynb")
+    grades = tmp_path / "grades"
+    assert main(["grade", str(tmp_path / "in"), *words, "--out", str(grades)]) == 0
+    table = pd.read_csv(grades / "points.csv").dropna()
+    assert set(table.student) == {"ada", "emmy"} and (table.points == table.most).all()
+    secret.chmod(0o644)
+    assert main(["grade", str(tmp_path / "in"), *words, "--out", str(grades)]) == 1
+    assert "chmod 600" in capsys.readouterr().err
+
+
+def test_grading_refuses_where_the_walls_leak(tmp_path, monkeypatch, capsys):
+    write(assignment(NAME).master, tmp_path / "ada.ipynb")
+    words = ["grade", str(tmp_path), "--assignment", NAME, "--out", str(tmp_path / "out")]
+    monkeypatch.setattr("moelib.classroom.__main__.leaks", lambda: ["the network is open"])
+    assert main(words) == 1
+    assert "cannot be contained on this machine: the network is open" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
