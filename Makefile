@@ -17,7 +17,7 @@ STAMP := $(VENV)/.installed
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv book serve test test-quick check execute claims handout slides assignments grade bench clean
+.PHONY: help venv book serve test test-quick check execute claims handout slides assignments instructor grade bench clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -63,6 +63,7 @@ test-quick: check ## two minutes: style, types and the quick tests of the librar
 execute: $(STAMP) ## re-run changed notebooks in place (ALL=1: all; PAGES="a.ipynb b.ipynb": these)
 	$(BIN)/python tools/execute_notebooks.py --jobs $(JOBS) $(if $(ALL),--all) $(PAGES)
 	$(BIN)/python tools/claims.py
+	$(BIN)/python tools/teaching.py
 
 claims: $(STAMP) ## regenerate the claims ledger, book/claims.md
 	$(BIN)/python tools/claims.py
@@ -75,6 +76,9 @@ slides: $(STAMP) ## a deck for each part in _build/slides (PARTS="1 3": these)
 
 assignments: $(STAMP) ## problem sets as students get them (STUDENTS=roster.csv: and their data)
 	$(BIN)/python -m moelib.classroom release $(if $(STUDENTS),--students $(STUDENTS))
+
+instructor: $(STAMP) ## solutions, rubrics and question bank, in _build/instructor (not public)
+	$(BIN)/python tools/instructor.py
 
 grade: $(STAMP) ## grade a folder (SUBMISSIONS=dir; ASSIGNMENT=1-gated-model; GRADES=where to)
 	$(BIN)/python -m moelib.classroom grade $(SUBMISSIONS) --out $(GRADES) --jobs $(JOBS) \

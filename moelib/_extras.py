@@ -5,7 +5,9 @@ from importlib import import_module
 from moelib.threads import one_blas_thread
 
 # the extra of pyproject.toml that brings a package; "book" brings all of them
-EXTRAS = {"torch": "torch", "matplotlib": "plots", "formulaic": "formula"}
+EXTRAS = {"torch": "torch", "matplotlib": "plots", "formulaic": "formula"} | dict.fromkeys(
+    ("nbgrader", "psutil", "jinja2"), "classroom"
+)
 
 
 def load(name, what):

@@ -2,10 +2,9 @@
 
 An estimate, not a measurement of readers. A *skim* leaves out proofs; reading *with the proofs*
 pauses at each formula. Neither includes the exercises, which have minutes of their own, by stars.
-`--table` prints the table of book/teaching.md, `--write` puts it there; a test compares the two.
+`tools/teaching.py` puts the table on book/teaching.md.
 """
 
-import argparse
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +13,6 @@ import claims
 import nbformat
 
 ROOT = claims.ROOT
-PAGE = ROOT / "book" / "teaching.md"
-BEGIN, END = "<!-- minutes -->", "<!-- /minutes -->"
 
 SKIM = {"words": 60 / 200, "line": 2, "display": 15, "figure": 20}  # seconds for each
 CLOSE = {"words": 60 / 150, "proof": 60 / 60, "inline": 3, "line": 5, "display": 40, "figure": 45}
@@ -199,22 +196,5 @@ def table(root: Path = ROOT) -> str:
     return "\n".join([*rows, f"| together | {hours} | | | |"])
 
 
-def inserted(text: str, rows: str) -> str:
-    """A page with the table between its markers."""
-    head, rest = text.split(BEGIN)
-    return f"{head}{BEGIN}\n\n{rows}\n\n{END}{rest.split(END)[1]}"
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--table", action="store_true", help="print the table")
-    parser.add_argument("--write", action="store_true", help="put it on book/teaching.md")
-    args = parser.parse_args()
-    if args.write:
-        PAGE.write_text(inserted(PAGE.read_text(), table()))
-    if args.table or not args.write:
-        print(table())
-
-
 if __name__ == "__main__":
-    main()
+    print(table())

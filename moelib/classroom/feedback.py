@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
-from jinja2 import Environment
-
+from moelib._extras import load
 from moelib.classroom.grading import Graded
 
-PAGE = Environment(autoescape=True).from_string(
-    """<!doctype html>
+PAGE = (
+    load("jinja2", "feedback")
+    .Environment(autoescape=True)
+    .from_string(
+        """<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy"
@@ -38,6 +40,7 @@ td.r { overflow-wrap: anywhere; }
 the experts and the base of the gates; signs and lengths count.</p>
 </body></html>
 """
+    )
 )
 
 

@@ -15,8 +15,7 @@ import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import psutil
-
+from moelib._extras import load
 from moelib.classroom.walls import (
     FILES,
     HOME,
@@ -29,6 +28,7 @@ from moelib.classroom.walls import (
     rlimits,
 )
 
+psutil = load("psutil", "grading")
 MOST_STOPS = 20  # new beginnings of one submission
 
 

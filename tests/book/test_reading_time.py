@@ -171,13 +171,3 @@ def test_every_proof_of_the_book_is_counted(book):
         proofs = len(re.findall(r"^`{3,}\{prf:proof\}", text, re.MULTILINE))
         assert counts.proofs.words >= 10 * proofs > 0, page
         assert counts.text.words > counts.proofs.words, page
-
-
-def test_table_on_the_page_is_current():
-    page = rt.PAGE.read_text()
-    assert rt.inserted(page, rt.table()) == page, "run tools/reading_time.py --write"
-
-
-def test_only_the_table_is_replaced():
-    page = f"before\n{rt.BEGIN}\nold\n{rt.END}\nafter\n"
-    assert rt.inserted(page, "new") == f"before\n{rt.BEGIN}\n\nnew\n\n{rt.END}\nafter\n"

@@ -4,7 +4,9 @@ import json
 import os
 import socket
 import threading
+from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
 from submissions import NAMES, assignment, cell, needs_walls, points, shares, write
@@ -13,6 +15,7 @@ from moelib import random_model
 from moelib.classroom import Limits, grade, released, sandbox, submission
 
 pytestmark = needs_walls
+ROOT = Path(__file__).resolve().parents[2]
 NAME = "1-gated-model"
 SECRET = b"a secret of the tests, long enough to be one"
 QUICK = Limits(step=4.0, total=60.0)
@@ -336,6 +339,29 @@ def test_truths_are_no_draws_of_a_public_seed():
     for array in arrays:
         assert not any(array.shape == p.shape and np.allclose(array, p) for p in public)
         assert np.count_nonzero(array) == array.size  # off the axes
+
+
+def public_code():
+    """The functions of all chapters, solutions of exercises included, as one cell that runs."""
+    cells = []
+    for path in sorted((ROOT / "book").glob("part*/*.ipynb")):
+        nb = nbformat.read(path, as_version=4)
+        cells += [c.source for c in nb.cells if c.cell_type == "code"]
+    short = [source for source in cells if "def " in source and "explore" not in source]
+    return (
+        f"for source in {short!r}:\n    try:\n        exec(source, globals())\n"
+        "    except BaseException:\n        pass"
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_books_own_code_answers_nothing(name, hand_in):
+    """Exercises and their solutions are public; what is graded is not among them."""
+    nb = released(assignment(name).master)
+    question = next(iter(assignment(name).questions))
+    cell(nb, question).source = public_code()
+    result = hand_in(nb, name, Limits())
+    assert set(shares(result).values()) == {0.0}, shares(result)
 
 
 def test_running_the_release_again_earns_nothing(hand_in):
