@@ -110,6 +110,8 @@ def read_roster(path) -> list[str]:
     students = [
         as_student(line) for line in lines if line and line.lower() not in ("id", "student")
     ]
+    if PRACTICE in students:
+        raise ValueError(f"no student can have the id {PRACTICE}: its data are public")
     if twice := sorted({student for student in students if students.count(student) > 1}):
         raise ValueError(f"students who are listed twice: {', '.join(twice)}")
     return students

@@ -4,10 +4,12 @@ The walls (:mod:`moelib.classroom.walls`) hold inside what they can; the watch o
 time of each step and the memory of all processes together.
 """
 
+import contextlib
 import json
 import os
 import selectors
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -201,7 +203,8 @@ def _kill(process):
         family = psutil.Process(process.pid).children(recursive=True)
     except psutil.Error:
         family = []
-    process.kill()
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
     for child in family:
         try:
             child.kill()
