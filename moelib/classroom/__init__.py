@@ -7,7 +7,7 @@ __getattr__, __dir__, __all__ = face(
     {
         "inside": "Rng",
         "personal": "Personal generator read_secret",
-        "questions": "Assignment Case Question equivalent load mistake",
+        "questions": "Assignment Case Paper Question equivalent load mistake",
         "distances": "relative up_to_order",
         "marks": "Mark mark share",
         "walls": "Limits NotContained",

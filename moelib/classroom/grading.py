@@ -122,13 +122,12 @@ def grade(
         return _graded(assignment, student, nothing, (str(error),), digest)
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder, "data.npz")
-        np.savez(data, **assignment.personal(student, secret).data)
-        job = job_for(handed_in, assignment, student, secret, data)
+        paper = assignment.paper(student, secret)
+        np.savez(data, **paper.personal.data)
+        job = job_for(handed_in, paper, data)
         outcome = run(job, limits, walls=walls)
-    marks = {
-        name: mark(assignment, name, _answers(name, job, outcome), student, secret)
-        for name in map(_question, tests)
-    }
+    names = [_question(cell) for cell in tests]
+    marks = {name: mark(paper, name, answers_to(name, job, outcome)) for name in names}
     return _graded(assignment, student, marks, tuple(handed_in.remarks), digest)
 
 
@@ -155,8 +154,23 @@ def _graded(assignment, student, marks, remarks, digest):
     return Graded(student, assignment.name, tuple(earned), remarks, digest)
 
 
-def _answers(name, job, outcome):
-    """For each case of a question its packed answer, or why there is none."""
+def answers_to(name, job, outcome):
+    """For each case of a question its packed answer, or a ``RuntimeError`` with why there is none.
+
+    Parameters
+    ----------
+    name : str
+        The question.
+    job : Job
+        What was run.
+    outcome : Outcome
+        What came out.
+
+    Returns
+    -------
+    list
+        For :func:`moelib.classroom.marks.mark`.
+    """
     cells = {cell["id"]: cell for cell in job.cells}
     answers = []
     for question, number, _ in cells[f"test-{name}"]["asks"]:

@@ -42,8 +42,8 @@ def points(assignment: str, question: str, namespace: dict) -> float:
     found = load(masters() / assignment)
     secret = read_secret(os.environ[SECRET]) if SECRET in os.environ else None
     student = Path.cwd().parent.name if secret else PRACTICE
-    replies = []
-    for case in found.cases(question, student, secret):
+    paper, replies = found.paper(student, secret), []
+    for case in paper.cases[question]:
         args = None if case.args is None else [pack(value) for value in case.args]
         with redirect_stderr(io.StringIO()), warnings.catch_warnings():  # would cost all points
             warnings.simplefilter("ignore")
@@ -51,7 +51,7 @@ def points(assignment: str, question: str, namespace: dict) -> float:
                 replies.append(answer(namespace, question, args))
             except Exception as error:
                 replies.append(RuntimeError(complaint(error)))
-    result = mark(found, question, replies, student, secret)
+    result = mark(paper, question, replies)
     print(result.reason)
     tests = {cell.metadata["nbgrader"]["grade_id"]: cell for cell in found.master.cells}
     return round(result.share * tests[f"test-{question}"].metadata["nbgrader"]["points"], 4)

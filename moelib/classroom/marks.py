@@ -11,7 +11,7 @@ import numpy as np
 from moelib.classroom.distances import FAR, relative
 from moelib.classroom.inside import pack, unpack
 from moelib.classroom.personal import Personal
-from moelib.classroom.questions import Assignment, Case, Question
+from moelib.classroom.questions import Case, Paper, Question
 
 SAME = 1e-6  # relative: an answer this close to a mistake's is that mistake
 
@@ -60,38 +60,27 @@ def share(error: float, full: float, none: float) -> float:
     return math.log(none / error) / math.log(none / full) if full else 1 - error / none
 
 
-def mark(
-    assignment: Assignment,
-    name: str,
-    answers: list,
-    student: str,
-    secret: bytes | None = None,
-) -> Mark:
+def mark(paper: Paper, name: str, answers: list) -> Mark:
     """Compare the answers to one question with the right ones.
 
     Parameters
     ----------
-    assignment : Assignment
-        The assignment.
+    paper : Paper
+        What the student was asked.
     name : str
         The question.
     answers : list
         For each case the packed answer, or a ``RuntimeError`` that says why there is none.
-    student : str
-        Whose answers.
-    secret : bytes, optional
-        The secret of the course.
 
     Returns
     -------
     Mark
-        The mean over the cases, and a reason for each that lost something.
+        The mean over the cases, and a reason for what was lost.
     """
-    question, personal = assignment.questions[name], assignment.personal(student, secret)
-    cases = assignment.cases(name, student, secret)
-    variants = [variant for variant in assignment.mistakes if variant.question == name]
+    question, cases = paper.assignment.questions[name], paper.cases[name]
+    variants = [variant for variant in paper.assignment.mistakes if variant.question == name]
     parts = [
-        _part(question, case, reply, variants, personal)
+        _part(question, case, reply, variants, paper.personal)
         for case, reply in zip(cases, answers, strict=True)
     ]
     return Mark(float(np.mean([part.share for part in parts])), _reason(question, cases, parts))

@@ -168,10 +168,37 @@ class Assignment:
         truth, data = (generator(key, self.name, student, of) for of in ("truth", "data"))
         return self.personal_data(truth, data)
 
-    def cases(self, question: str, student: str, secret: bytes | None = None) -> list[Case]:
-        """What a student is asked, with the right answers."""
-        rng = generator(secret_of(student, secret), self.name, student, f"question {question}")
-        return list(self.questions[question].cases(rng, self.personal(student, secret)))
+    def paper(self, student: str, secret: bytes | None = None) -> "Paper":
+        """All that a student is asked, made once."""
+        personal = self.personal(student, secret)
+        key = secret_of(student, secret)
+        cases = {}
+        for name, question in self.questions.items():
+            rng = generator(key, self.name, student, f"question {name}")
+            cases[name] = list(question.cases(rng, personal))
+        return Paper(self, student, personal, cases)
+
+
+@dataclass(frozen=True)
+class Paper:
+    """What one student is asked, and what would be right.
+
+    Attributes
+    ----------
+    assignment : Assignment
+        The assignment.
+    student : str
+        Whose paper it is.
+    personal : Personal
+        The student's data, and the truth.
+    cases : dict
+        By question, a list of :class:`Case`.
+    """
+
+    assignment: Assignment
+    student: str
+    personal: Personal
+    cases: dict
 
 
 def load(folder) -> Assignment:

@@ -12,7 +12,7 @@ from pathlib import Path
 import nbformat
 
 from moelib.classroom.inside import pack
-from moelib.classroom.questions import Assignment
+from moelib.classroom.questions import Paper
 from moelib.classroom.sandbox import Job
 
 MOST_BYTES = 20 * 2**20
@@ -78,19 +78,15 @@ def read(path, master) -> Submission:
     return submission
 
 
-def job_for(submission: Submission, assignment: Assignment, student: str, secret, data) -> Job:
+def job_for(submission: Submission, paper: Paper, data) -> Job:
     """What is run for a submission, and what it is asked.
 
     Parameters
     ----------
     submission : Submission
         From :func:`read`.
-    assignment : Assignment
-        The assignment.
-    student : str
-        Whose questions and data.
-    secret : bytes or None
-        The secret of the course.
+    paper : Paper
+        What the student is asked.
     data : path
         The student's own data file.
 
@@ -99,6 +95,7 @@ def job_for(submission: Submission, assignment: Assignment, student: str, secret
     Job
         With no right answer in it, and no check of the master's.
     """
+    assignment = paper.assignment
     cells = [_cell(BEGINNING, i, s) for i, s in enumerate(submission.extra.get(BEGINNING, []))]
     for cell in assignment.master.cells:
         name = _id(cell)
@@ -107,14 +104,13 @@ def job_for(submission: Submission, assignment: Assignment, student: str, secret
             question = name.removeprefix("test-")
             if is_test(cell):  # asked, not run: its checks are for the student
                 source = ""
-            asks = _asks(assignment, question, student, secret) if is_test(cell) else []
+            asks = _asks(question, paper.cases[question]) if is_test(cell) else []
             cells.append({"id": name, "source": source, "asks": asks})
         cells += [_cell(name, i, s) for i, s in enumerate(submission.extra.get(name, []))]
     return Job(cells, {"data.npz": data}, library=assignment.library)
 
 
-def _asks(assignment, question, student, secret):
-    cases = assignment.cases(question, student, secret)
+def _asks(question, cases):
     packed = [None if case.args is None else [pack(value) for value in case.args] for case in cases]
     return [[question, number, args] for number, args in enumerate(packed)]
 

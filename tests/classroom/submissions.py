@@ -35,7 +35,7 @@ def answered_with(name, variant):
     """The master with one answer replaced by a known variant."""
     found = assignment(name)
     nb = found.master
-    value = any(case.args is None for case in found.cases(variant.question, "practice"))
+    value = any(case.args is None for case in found.paper("practice").cases[variant.question])
     answer = cell(nb, variant.question)
     answer.source = f"{answer.source}\n\n{variant.source(value=value)}"
     return nb

@@ -203,11 +203,11 @@ names = [str(p) for top in ('/files', '/homework', '/tmp') for p in pathlib.Path
     found = assignment(NAME)
     handed_in = submission.Submission({HIT: cell(nb, HIT).source})
     data = found.folder / "data.npz"
-    outcome = sandbox.run(submission.job_for(handed_in, found, "ada", SECRET, data), QUICK)
+    outcome = sandbox.run(submission.job_for(handed_in, found.paper("ada", SECRET), data), QUICK)
     everything = json.dumps(outcome.answers)
     assert f"{HIT}/0" in outcome.answers
     assert SECRET.decode() not in everything
-    assert "marking" not in everything and "mistakes" not in everything
+    assert "marking.py" not in everything and "mistakes.py" not in everything
 
 
 # --- notebooks that are not in order --------------------------------------------------------------
@@ -299,7 +299,9 @@ def estimates():
 def test_estimates_without_data_or_sense_earn_nothing(name, question, cheat, hand_in):
     """``np.eye`` is no truth of ours, no public seed makes one, and -7 A is not A."""
     found = assignment(name)
-    shapes = [np.shape(part) for part in _parts(found.cases(question, "ada", SECRET)[0].expected)]
+    shapes = [
+        np.shape(part) for part in _parts(found.paper("ada", SECRET).cases[question][0].expected)
+    ]
     code = CHEATS[cheat].format(shapes=shapes, question=question)
     nb = found.master
     c = cell(nb, question)
@@ -374,7 +376,7 @@ def test_running_the_release_again_earns_nothing(hand_in):
 def test_numbers_of_a_neighbour_do_not_match(hand_in):
     """Values copied from another student's notebook are those of other data."""
     found = assignment(NAME)
-    (case,) = found.cases("entropy_curve", "emmy", SECRET)
+    (case,) = found.paper("emmy", SECRET).cases["entropy_curve"]
     nb = found.master
     cell(nb, "entropy_curve").source = f"entropy_curve = np.array({case.expected.tolist()})"
     assert points(hand_in(nb))["entropy_curve"] == 0

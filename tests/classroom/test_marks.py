@@ -130,22 +130,22 @@ def toy(**options):
 
 
 def answers(function):
-    return [pack(function(case.args[0])) for case in toy().cases("double", "practice")]
+    return [pack(function(case.args[0])) for case in toy().paper("practice").cases["double"]]
 
 
 def test_a_right_answer_and_a_known_mistake_get_their_words():
-    assert mark(toy(), "double", answers(lambda x: 2 * x), "practice").reason == "right"
-    wrong = mark(toy(), "double", answers(lambda x: x**2), "practice")
+    assert mark(toy().paper("practice"), "double", answers(lambda x: 2 * x)).reason == "right"
+    wrong = mark(toy().paper("practice"), "double", answers(lambda x: x**2))
     assert wrong.share == 0
     assert "You squared the number" in wrong.reason
-    half = mark(toy(), "double", answers(lambda x: 6.0), "practice")
+    half = mark(toy().paper("practice"), "double", answers(lambda x: 6.0))
     assert half.share == pytest.approx(1 / 3)
     assert "number 1, number 2" in half.reason and "You squared" not in half.reason
 
 
 def test_no_answer_is_no_error_of_the_grader():
     replies = [RuntimeError("double is not defined"), {"array": "?"}, {"rng": "x"}]
-    result = mark(toy(), "double", replies, "practice")
+    result = mark(toy().paper("practice"), "double", replies)
     assert result.share == 0
     assert "double is not defined" in result.reason and "another kind" in result.reason
 

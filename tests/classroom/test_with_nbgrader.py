@@ -82,8 +82,8 @@ def test_points_in_a_notebook_ask_for_the_students_own_data(tmp_path, monkeypatc
     found = assignment(NAME)
     full = {c.metadata["nbgrader"]["grade_id"]: c.metadata["nbgrader"]["points"]
             for c in found.master.cells if is_test(c)}  # fmt: skip
-    (mine,) = found.cases("entropy_curve", "ada", b"s" * 40)
-    (other,) = found.cases("entropy_curve", "emmy", b"s" * 40)
+    (mine,) = found.paper("ada", b"s" * 40).cases["entropy_curve"]
+    (other,) = found.paper("emmy", b"s" * 40).cases["entropy_curve"]
     most = full["test-entropy_curve"]
     assert points(NAME, "entropy_curve", {"entropy_curve": mine.expected}) == most
     assert points(NAME, "entropy_curve", {"entropy_curve": other.expected}) < most
