@@ -80,9 +80,9 @@ assignments: $(STAMP) ## problem sets as students get them (STUDENTS=roster.csv:
 instructor: $(STAMP) ## solutions, rubrics and question bank, in _build/instructor (not public)
 	$(BIN)/python tools/instructor.py
 
-grade: $(STAMP) ## grade a folder (SUBMISSIONS=dir; ASSIGNMENT=1-gated-model; GRADES=where to)
+grade: $(STAMP) ## grade a folder (SUBMISSIONS=dir; STUDENTS=roster.csv; ASSIGNMENT=1-gated-model)
 	$(BIN)/python -m moelib.classroom grade $(SUBMISSIONS) --out $(GRADES) --jobs $(JOBS) \
-	  $(if $(ASSIGNMENT),--assignment $(ASSIGNMENT))
+	  $(if $(ASSIGNMENT),--assignment $(ASSIGNMENT)) $(if $(STUDENTS),--students $(STUDENTS))
 
 bench: $(STAMP) ## time the estimators on two cores
 	OMP_NUM_THREADS=2 $(BIN)/python -m benchmarks.fits

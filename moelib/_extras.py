@@ -6,7 +6,7 @@ from moelib.threads import one_blas_thread
 
 # the extra of pyproject.toml that brings a package; "book" brings all of them
 EXTRAS = {"torch": "torch", "matplotlib": "plots", "formulaic": "formula"} | dict.fromkeys(
-    ("nbgrader", "psutil", "jinja2"), "classroom"
+    ("nbgrader", "psutil", "pyseccomp", "jinja2"), "classroom"
 )
 
 

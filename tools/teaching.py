@@ -1,4 +1,4 @@
-"""Write the computed tables of "Teaching from this book": minutes, problem sets, misconceptions."""
+"""Write the computed tables of the teaching pages: minutes, problem sets, misconceptions."""
 
 import re
 import sys
@@ -9,7 +9,7 @@ from claims import ROOT
 from moelib.classroom import Assignment, load
 from moelib.classroom.submission import is_test
 
-PAGE = ROOT / "book" / "teaching.md"
+PAGES = [ROOT / "book" / f"{name}.md" for name in ("teaching", "teaching-grading")]
 MASTERS = ROOT / "book" / "assignments"
 
 
@@ -18,19 +18,23 @@ def assignments() -> list[Assignment]:
     return [load(path.parent) for path in sorted(MASTERS.glob("[0-9]*/marking.py"))]
 
 
-def hours(assignment: Assignment) -> str:
-    """The hours that the first cell of a set names."""
-    return re.search(r"\*\*Time\*\*[^0-9]*([0-9]+)", assignment.master.cells[0].source)[1]
+def hours(assignment: Assignment) -> tuple[str, str]:
+    """The hours that the first cell of a set names: without its extension, and with it."""
+    line = re.search(r"\*\*Time\*\*.*", assignment.master.cells[0].source)[0]
+    core = re.search(r"about ([0-9.]+) hours", line)[1]
+    more = re.search(r"with the extension \(parts? [^)]+\) about ([0-9.]+)", line)
+    return core, more[1] if more else ""
 
 
 def sets() -> str:
     """Points and hours of the problem sets, in Markdown."""
-    rows = ["| Set | Points | By machine | By hand | Hours |", "|---|--:|--:|--:|--:|"]
+    rows = ["| Set | Points | By machine | By hand | Hours | With the extension |"]
+    rows += ["|---|--:|--:|--:|--:|--:|"]
     for assignment in assignments():
         cells = [c for c in assignment.master.cells if "points" in c.metadata["nbgrader"]]
         machine = sum(c.metadata["nbgrader"]["points"] for c in cells if is_test(c))
         total = sum(c.metadata["nbgrader"]["points"] for c in cells)
-        numbers = [f"{total:g}", f"{machine:g}", f"{total - machine:g}", hours(assignment)]
+        numbers = [f"{total:g}", f"{machine:g}", f"{total - machine:g}", *hours(assignment)]
         rows.append(f"| {assignment.name} | " + " | ".join(numbers) + " |")
     return "\n".join(rows)
 
@@ -54,17 +58,20 @@ TABLES = {"minutes": reading_time.table, "sets": sets, "misconceptions": misconc
 
 
 def written(page: str, tables: dict) -> str:
-    """A page with each table between its markers."""
+    """A page with each table between its markers, if it has them."""
     for name, table in tables.items():
         begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+        if begin not in page:
+            continue
         head, rest = page.split(begin)
         page = f"{head}{begin}\n\n{table()}\n\n{end}{rest.split(end)[1]}"
     return page
 
 
 def main() -> int:
-    PAGE.write_text(written(PAGE.read_text(), TABLES))
-    print(f"wrote {PAGE.relative_to(ROOT)}")
+    for page in PAGES:
+        page.write_text(written(page.read_text(), TABLES))
+        print(f"wrote {page.relative_to(ROOT)}")
     return 0
 
 

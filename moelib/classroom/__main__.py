@@ -4,12 +4,14 @@ import argparse
 import sys
 from pathlib import Path
 
+from moelib.classroom.collected import beside_the_roster, find_submissions, read_roster
 from moelib.classroom.containment import leaks
-from moelib.classroom.gradebook import find_submissions, grade_class
+from moelib.classroom.gradebook import grade_class
 from moelib.classroom.hidden_tests import masters
+from moelib.classroom.people import read_sheet, strangers
 from moelib.classroom.personal import read_secret
 from moelib.classroom.questions import load
-from moelib.classroom.release import read_roster, write_personal, write_release
+from moelib.classroom.release import write_personal, write_release
 from moelib.classroom.walls import NotContained
 
 
@@ -41,18 +43,26 @@ def release(args) -> int:
 
 def grade(args) -> int:
     """Grade a folder of submissions."""
+    secret, chosen = read_secret(args.secret), _assignments(args)
+    found, odd = find_submissions(args.submissions, chosen)
+    if args.students:
+        beside = beside_the_roster(found, read_roster(args.students))
+        odd += beside
+        strange = {name for name, reason in beside if reason == "not on the roster"}
+        found = [task for task in found if task[0] not in strange]
     if args.walls:
-        contained()
+        private = [args.secret, args.masters, args.submissions]
+        contained(private)
     else:
         print("Without walls: submissions can read and change what you can. You said so.")
-    chosen = _assignments(args)
-    secret = read_secret(args.secret) if args.secret.exists() else None
-    found = find_submissions(args.submissions, chosen)
-    done = grade_class(
-        found, chosen, secret, args.out, jobs=args.jobs, walls=args.walls, again=args.again
-    )
+    how = {"jobs": args.jobs, "walls": args.walls, "again": args.again, "odd": odd}
+    done = grade_class(found, chosen, secret, args.out, **how)
     waiting = sum(e.points is None for graded in done for e in graded.earned)
     print(f"{len(done)} submissions: {args.out / 'gradebook.csv'}; pages: {args.out / 'feedback'}")
+    for name, reason in odd:
+        print(f"not graded: {name}: {reason}")
+    for name in strangers(done, read_sheet(args.out / "manual.csv")):
+        print(f"in manual.csv without a submission: {name}")
     if waiting:
         print(
             f"{waiting} answers wait for a person: points into {args.out / 'manual.csv'}, run again"
@@ -67,9 +77,9 @@ def check(args) -> int:
     return 0
 
 
-def contained() -> None:
-    """Refuse to go on, and say why, where the walls leak."""
-    why = leaks()
+def contained(private=()) -> None:
+    """Refuse to go on, and say why, where the walls leak or private paths can be seen."""
+    why = leaks(private=private)
     if why:
         raise NotContained("student code cannot be contained on this machine: " + "; ".join(why))
 
@@ -104,6 +114,7 @@ def _parser():
     sub.add_argument("--students", type=Path, help="roster: a student's id on each line")
     sub = command("grade", grade, "grades")
     sub.add_argument("submissions", type=Path, help="STUDENT/ASSIGNMENT/ASSIGNMENT.ipynb in here")
+    sub.add_argument("--students", type=Path, help="roster: who is not on it is not graded")
     sub.add_argument("--jobs", type=int, default=2, help="submissions at a time")
     sub.add_argument("--again", action="store_true", help="also those that did not change")
     sub.add_argument(

@@ -3,37 +3,83 @@
 import socket
 import sys
 import tempfile
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
 
 from moelib.classroom.sandbox import Job, run
-from moelib.classroom.walls import Limits
+from moelib.classroom.walls import Limits, NotContained
 
+# Code that comes to its end where there is a leak, and fails where there is none.
 TRIES: dict[str, str] = {
     "the network is open": "import socket\nsocket.create_connection(('127.0.0.1', {port}), 2)",
-    "files of this machine can be read": "open({secret!r}).read()",
-    "the interpreter's files can be changed": (
-        "import os\nopen({prefix!r} + '/changed', 'w').close()\nos.remove({prefix!r} + '/changed')"
-    ),
-    "memory is not limited": "kept = bytearray({memory})",
-    "the work folder has no size": (
-        "for i in range(9):\n    open(f'{{i}}', 'wb').write(bytes({disk} // 8))"
-    ),
-    "moelib can be imported": "import moelib",
-    "processes are not limited": (
-        "import os, time\nfor i in range({processes} + 9):\n"
-        "    if os.fork() == 0:\n        time.sleep(60)\n        os._exit(0)"
-    ),
+    "files of this machine can be read": """
+for path in {files!r}:
+    try:
+        open(path).read()
+        break
+    except OSError:
+        continue
+else:
+    raise OSError""",
+    "files of this machine can be changed": """
+import os
+for folder in {folders!r}:
+    try:
+        open(os.path.join(folder, 'changed'), 'w').close()
+        os.remove(os.path.join(folder, 'changed'))
+        break
+    except OSError:
+        continue
+else:
+    raise OSError""",
+    "moelib can be imported": """
+import sys
+sys.modules.pop('moelib', None)
+from moelib import GatedModel""",
+    "memory of a process is not limited": "kept = bytearray({memory})",
+    "processes are not limited": """
+import os, time
+for i in range({processes} + 9):
+    if os.fork() == 0:
+        time.sleep(60)
+        os._exit(0)""",
+    "memory can be held by no process": """
+import ctypes, os
+if ctypes.CDLL(None).shmget(0, ctypes.c_size_t(4096), 0o1600) < 0:
+    os.memfd_create('kept')""",
+    "user namespaces can be made": """
+import ctypes, os
+child = os.fork()
+if child == 0:
+    os._exit(ctypes.CDLL(None).unshare(0x10000000) != 0)
+if os.waitpid(child, 0)[1]:
+    raise OSError""",
+    "the kernel's key ring is shared": """
+import ctypes, os
+call = {{'x86_64': 250, 'aarch64': 219}}.get(os.uname().machine)
+if call is not None and ctypes.CDLL(None).syscall(call, 0, ctypes.c_int(-3), 1) < 0:
+    raise OSError""",
+    **{
+        f"{folder} has no size": (
+            f"for i in range(9):\n    open(f'{folder}/{{{{i}}}}', 'wb').write(bytes({{disk}} // 8))"
+        )
+        for folder in (".", "/tmp", "/dev/shm")
+    },
 }
 
 
-def leaks(limits: Limits | None = None, *, walls: bool = True) -> list[str]:
+def leaks(
+    limits: Limits | None = None, *, private: Iterable[Path] = (), walls: bool = True
+) -> list[str]:
     """What a submission could do on this machine that it must not, tried out inside the walls.
 
     Parameters
     ----------
     limits : Limits, optional
         The limits that are tried.
+    private : iterable of Path
+        Files and folders that submissions must not see, such as the secret and the masters.
     walls : bool
         False tries without walls: to see that the tries find what they look for.
 
@@ -45,19 +91,36 @@ def leaks(limits: Limits | None = None, *, walls: bool = True) -> list[str]:
     """
     limits = replace(limits or Limits(), step=20.0)
     with (
-        tempfile.NamedTemporaryFile(dir=Path.home()) as secret,
+        tempfile.NamedTemporaryFile(dir=Path.home()) as own,
+        tempfile.NamedTemporaryFile() as open_to_all,
         socket.create_server(("127.0.0.1", 0)) as server,
     ):
+        Path(open_to_all.name).chmod(0o644)
+        folders = [sys.prefix, sys.base_prefix, "/", "/dev", "/etc", "/usr", str(Path.home())]
         facts: dict = {
             "port": server.getsockname()[1],
-            "secret": secret.name,
-            "prefix": sys.prefix,
+            "files": [own.name, open_to_all.name],
+            "folders": folders,
             **asdict(limits),
         }
-        cells = [_try(leak, code.format_map(facts)) for leak, code in TRIES.items()]
+        tries = {leak: code.format_map(facts) for leak, code in TRIES.items()}
+        tries |= {f"{path} can be seen": _see(path) for path in private}
+        cells = [_try(leak, code) for leak, code in tries.items()]
         outcome = run(Job(cells), limits, walls=walls)
-    held = {leak for leak in TRIES if outcome.answers.get(f"done/{leak}", 0) is None}
-    return [leak for leak in TRIES if leak not in held and leak not in outcome.stopped]
+    _needs_library(limits, walls)
+    held = {leak for leak in tries if outcome.answers.get(f"done/{leak}", 0) is None}
+    return [leak for leak in tries if leak not in held and leak not in outcome.stopped]
+
+
+def _needs_library(limits, walls):
+    """A project may import moelib: where that fails, no student is to blame."""
+    found = run(Job([_try("library", "import moelib.metrics")], library=True), limits, walls=walls)
+    if found.answers.get("done/library") is None:
+        raise NotContained(f"moelib cannot be imported inside the walls: {found.errors}")
+
+
+def _see(path):
+    return f"import os\nos.stat({str(Path(path).resolve())!r})"
 
 
 def _try(leak, code):

@@ -60,7 +60,8 @@ def up_to_order(answer: Any, expected: Any) -> tuple[float, str]:
     r"""Distance of two mixtures, up to what leaves the law of the labels as it is.
 
     Experts may come in any order, gates with any base: rows (k, d), or (k-1, d) with the last one
-    zero. Signs and lengths count, since an expert with the opposite sign is another expert.
+    zero; for two experts also the one row (d,). Signs and lengths count, since an expert with the
+    opposite sign is another expert.
 
     Parameters
     ----------
@@ -70,8 +71,9 @@ def up_to_order(answer: Any, expected: Any) -> tuple[float, str]:
     Returns
     -------
     error : float
-        :math:`\max_i |a_i - a^*_i| / |a^*_i|` in the best order of the experts, or the same for
-        gates, :math:`\max_i |w_i - w^*_i| / \max_i |w^*_i|`, if that is larger.
+        :math:`\max_i |a_i - a^*_i| / |a^*_i|`, or the same for gates,
+        :math:`\max_i |w_i - w^*_i| / \max_i |w^*_i|`, if that is larger; in the order in which the
+        sum of the relative distances, experts and gates together, is smallest.
     words : str
         Which expert is wrong and how, if it is a sign or a length.
 
@@ -87,28 +89,66 @@ def up_to_order(answer: Any, expected: Any) -> tuple[float, str]:
     pair: tuple = _as_tuple(answer) if many else (answer,)
     right: tuple = tuple(expected) if many else (expected,)
     if len(pair) != len(right):
-        return FAR, f"{len(right)} arrays were expected, got {len(pair)}"
-    experts, truth = _finite(pair[0]), np.asarray(right[0], dtype=float)
+        return FAR, f"{len(right)} arrays were expected, in a tuple"
+    experts, truth = _matrix(pair[0]), np.asarray(right[0], dtype=float)
     if experts is None or experts.shape != truth.shape:
         return FAR, f"experts of shape {truth.shape} were expected"
     lengths = np.linalg.norm(truth, axis=1)
     gaps = np.linalg.norm(experts[None] - truth[:, None], axis=2) / lengths[:, None]
-    order = linear_sum_assignment(gaps)[1]
+    costs, (k, d) = gaps, truth.shape
+    gates: Any = None
+    true_gates: Any = None
+    if len(right) > 1:
+        gates, true_gates = gate_rows(pair[1], k, d), gate_rows(right[1], k, d)
+        if gates is None or true_gates is None:
+            return FAR, f"gates of shape {(k - 1, d)} or {(k, d)} were expected"
+        costs = gaps + _gate_gaps(gates, true_gates)
+    if not np.isfinite(costs).all():
+        return FAR, "numbers too large to compare"
+    order = linear_sum_assignment(costs)[1]
     off = gaps[range(len(truth)), order]
     parts = [(float(off.max()), _what_is_wrong(experts[order], truth, int(off.argmax())))]
     if len(right) > 1:
-        parts.append(_gate_distance(pair[1], np.asarray(right[1], dtype=float), order))
+        parts.append(_gate_distance(gates[order], true_gates))
     parts += [relative(a, e) for a, e in zip(pair[2:], right[2:])]
     return max(parts, key=_error)
 
 
-def _gate_distance(answer, expected, order):
-    gates, k = _finite(answer), len(order)
-    d = expected.shape[1]
-    if gates is None or gates.shape not in ((k, d), (k - 1, d)):
-        return FAR, f"gates of shape {(k - 1, d)} or {(k, d)} were expected"
-    found, right = (np.vstack([g, np.zeros((k - len(g), d))]) for g in (gates, expected))
-    found, right = found[order] - found[order[-1]], right - right[-1]
+def gate_rows(gates: Any, k: int, d: int) -> np.ndarray | None:
+    """Gates as k rows, whatever form they come in.
+
+    Parameters
+    ----------
+    gates : array
+        (k, d); (k-1, d), the last one zero; for two experts (d,).
+    k, d : int
+        Numbers of experts and of inputs.
+
+    Returns
+    -------
+    (k, d) array or None
+        None for what is in none of these forms, or not finite.
+    """
+    found = _numbers(gates)
+    if found is None:
+        return None
+    one_row = k <= 2 and found.shape == ((k - 1) * d,)
+    if not one_row and found.shape not in ((k, d), (k - 1, d)):
+        return None
+    rows = found.reshape(-1, d).astype(float)
+    return np.vstack([rows, np.zeros((k - len(rows), d))])
+
+
+def _gate_gaps(found, right):
+    """Relative distances of all pairs of gates, each set seen from its mean: no base is needed."""
+    found, right = found - found.mean(axis=0), right - right.mean(axis=0)
+    gaps = np.linalg.norm(found[None] - right[:, None], axis=2)
+    return gaps / max(np.linalg.norm(right, axis=1).max(), np.finfo(float).tiny)
+
+
+def _gate_distance(found, right):
+    """Of gates in the same order, each seen from its last."""
+    found, right = found - found[-1], right - right[-1]
     scale = max(np.linalg.norm(right, axis=1).max(), np.finfo(float).tiny)
     error = float(np.linalg.norm(found - right, axis=1).max() / scale)
     return error, "the gates do not fit" if error > 0.5 else ""
@@ -129,20 +169,25 @@ def _what_is_wrong(found, truth, worst):
     return ""
 
 
-def _finite(array):
-    """A finite matrix of floats, or None."""
+def _numbers(value):
+    """An array of finite real numbers, or None: text is no number, nor is a complex one."""
     try:
-        array = np.asarray(array, dtype=float)
-    except (TypeError, ValueError):
+        found = np.asarray(value)
+    except ValueError:
         return None
-    return array if array.ndim == 2 and np.isfinite(array).all() else None
+    if found.dtype.kind == "c" and not found.imag.any():
+        found = found.real
+    return found if found.dtype.kind in "biuf" and np.isfinite(found).all() else None
+
+
+def _matrix(value):
+    found = _numbers(value)
+    return found.astype(float) if found is not None and found.ndim == 2 else None
 
 
 def _as_tuple(answer):
-    if isinstance(answer, dict):
-        return tuple(answer.values())
     return tuple(answer) if isinstance(answer, tuple | list) else (answer,)
 
 
 def _error(pair):
-    return pair[0]
+    return pair[0] if pair[0] == pair[0] else FAR

@@ -1,8 +1,8 @@
-"""A class: every submission graded once, people's points kept, a table for all, a page for each."""
+"""A class: each submission graded once, people's points added, tables for all, a page for each."""
 
+import csv
 import json
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -10,68 +10,36 @@ import pandas as pd
 from tqdm import tqdm
 
 from moelib.classroom.feedback import write_feedback
-from moelib.classroom.grading import Earned, Graded, fingerprint, grade
-from moelib.classroom.personal import as_student
+from moelib.classroom.grading import Earned, Graded, fingerprint, grade, on_one_line
+from moelib.classroom.people import KEYS, read_sheet, with_people, write_sheet
 from moelib.classroom.questions import Assignment, load
+from moelib.classroom.sandbox import Crowded
 from moelib.classroom.walls import Limits
 
 loaded = cache(load)  # once in each process
-KEYS = ["student", "assignment", "question"]
-
-
-def find_submissions(folder, assignments: dict) -> list[tuple[str, str, Path]]:
-    """Who handed in what.
-
-    Parameters
-    ----------
-    folder : path
-        ``STUDENT/ASSIGNMENT/ASSIGNMENT.ipynb``, as nbgrader collects, or, for one assignment,
-        ``STUDENT.ipynb``.
-    assignments : dict
-        The assignments that are graded, by name.
-
-    Returns
-    -------
-    list of (student, assignment, path)
-        Sorted. ``ValueError`` where a file is in neither form, or nothing is there.
-    """
-    folder, found = Path(folder), []
-    for path in sorted(folder.iterdir()):
-        if path.is_dir() and not path.is_symlink():
-            for name in assignments:
-                notebook = path / name / f"{name}.ipynb"
-                if (path / name).is_dir():
-                    found.append((as_student(path.name), name, notebook))
-        elif path.suffix == ".ipynb" and len(assignments) == 1:
-            found.append((as_student(path.stem), next(iter(assignments)), path))
-    if not found:
-        raise ValueError(
-            f"no submissions in {folder}: STUDENT/ASSIGNMENT/ASSIGNMENT.ipynb, or STUDENT.ipynb "
-            f"for one assignment, with ASSIGNMENT one of {sorted(assignments)}"
-        )
-    return found
 
 
 def grade_class(
     submissions,
     assignments: dict,
-    secret: bytes | None,
+    secret: bytes,
     out,
     *,
     jobs: int = 2,
     limits: Limits | None = None,
     walls: bool = True,
     again: bool = False,
+    odd=(),
 ) -> list[Graded]:
     """Grade all submissions, one by one and apart from each other.
 
     Parameters
     ----------
     submissions : list of (student, assignment, path)
-        From :func:`find_submissions`.
+        From :func:`moelib.classroom.collected.find_submissions`.
     assignments : dict of Assignment
         By name.
-    secret : bytes or None
+    secret : bytes
         The secret of the course.
     out : path
         Where gradebook, feedback, results and the table for people's points are kept.
@@ -83,134 +51,69 @@ def grade_class(
         Whether to grade inside the walls.
     again : bool
         Also those that did not change since they were last graded.
+    odd : list of (name, reason)
+        What could not be graded at all: rows of the gradebook, so that a person looks.
 
     Returns
     -------
     list of Graded
         A submission on which the grader itself fails gets no points and says so; the others go on.
+        ``ValueError`` for a ``manual.csv`` that makes no sense, before anything is graded.
     """
-    out, done = Path(out), []
-    tasks = []
+    out, done, tasks = Path(out), [], []
+    read_sheet(out / "manual.csv")
     for student, name, path in submissions:
-        stored = out / "results" / student / f"{name}.json"
-        known = None if again else _stored(stored)
+        known = None if again else _stored(out / "results" / student / f"{name}.json")
         if known and known.digest == _fingerprint(path, assignments[name], student, secret):
             done.append(known)
         else:
             tasks.append((path, assignments[name].folder, student, secret, limits, walls))
-    with ProcessPoolExecutor(jobs) as pool:
-        running = {pool.submit(_one, task): task for task in tasks}
-        for future in tqdm(as_completed(running), total=len(running), disable=not running):
-            done.append(_result(future, running[future]))
-            _store(out / "results" / done[-1].student, done[-1])
+    with tqdm(total=len(tasks), disable=not tasks, desc="submissions") as bar:
+        for graded in _graded_apart(tasks, jobs):
+            _store(out / "results" / graded.student, graded)
+            done.append(graded)
+            bar.update()
     done.sort(key=lambda graded: (graded.student, graded.assignment))
-    done = with_manual(done, out / "manual.csv")
-    write_gradebook(done, out)
-    for graded in done:
+    sheet = read_sheet(out / "manual.csv")
+    complete = with_people(done, sheet)
+    write_sheet(done, sheet, out / "manual.csv")
+    write_gradebook(complete, out, odd)
+    for graded in complete:
         write_feedback(graded, out / "feedback" / graded.student / f"{graded.assignment}.html")
-    return done
-
-
-def with_manual(graded: list[Graded], path) -> list[Graded]:
-    """Add the points that people gave, and list what they have still to give.
-
-    Parameters
-    ----------
-    graded : list of Graded
-        Of a class.
-    path : path
-        ``manual.csv``: student, assignment, question, most, points, comment. Rows that are there
-        are kept; new ones are added with empty points.
-
-    Returns
-    -------
-    list of Graded
-        ``ValueError`` for points that are no number from 0 to the most.
-    """
-    path = Path(path)
-    rows: dict = {}
-    if path.exists():
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-        rows = {tuple(row[key] for key in KEYS): row for row in table.to_dict("records")}
-    complete = []
-    for g in graded:
-        earned = []
-        for e in g.earned:
-            key = (g.student, g.assignment, e.question)
-            if e.points is None or key in rows:
-                start = {**dict(zip(KEYS, key)), "most": f"{e.most:g}", "points": "", "comment": ""}
-                row = rows.setdefault(key, start)
-                e = Earned(e.question, _points(row, e), e.most, row["comment"] or e.reason)
-            earned.append(e)
-        complete.append(replace(g, earned=tuple(earned)))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    columns = [*KEYS, "most", "points", "comment"]
-    pd.DataFrame(list(rows.values()), columns=columns).to_csv(path, index=False)
     return complete
 
 
-def write_gradebook(graded: list[Graded], out) -> None:
-    """Write ``gradebook.csv``, a row for each submission, and ``points.csv``, for each question."""
-    rows, points = [], []
-    for g in graded:
-        missing = sum(e.points is None for e in g.earned)
-        rows.append(
-            {
-                "student": g.student,
-                "assignment": g.assignment,
-                "points": round(g.points, 2),
-                "most": g.most,
-                "to grade by hand": missing,
-                "remarks": _cell("; ".join(g.remarks)),
-            }
-        )
-        for e in g.earned:
-            key = dict(zip(KEYS, (g.student, g.assignment, e.question)))
-            points.append({**key, "points": e.points, "most": e.most, "reason": _cell(e.reason)})
-    Path(out).mkdir(parents=True, exist_ok=True)
-    pd.DataFrame(rows).to_csv(Path(out, "gradebook.csv"), index=False)
-    pd.DataFrame(points).to_csv(Path(out, "points.csv"), index=False)
+def _graded_apart(tasks, jobs):
+    """Each task's result. What fails for what others may have done is tried again alone."""
+    unlucky = []
+    with ProcessPoolExecutor(jobs) as pool:
+        running = {pool.submit(_one, task, jobs == 1): task for task in tasks}
+        for future in as_completed(running):
+            if future.exception():  # a process of the pool ended, or the memory of the machine
+                unlucky.append(running[future])
+            else:
+                yield future.result()
+    for task in unlucky:
+        with ProcessPoolExecutor(1) as pool:
+            try:
+                yield pool.submit(_one, task, True).result()
+            except Exception as error:
+                yield _failed(loaded(task[1]), task[2], error)
 
 
-def _cell(text):
-    """Text that no spreadsheet takes for a formula."""
-    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
-
-
-def _points(row, earned):
-    if not row["points"].strip():
-        return earned.points
-    try:
-        points = float(row["points"])
-    except ValueError:
-        points = -1.0
-    if not 0 <= points <= earned.most:
-        where = ", ".join(row[key] for key in KEYS)
-        raise ValueError(
-            f"manual.csv, {where}: points must be 0 to {earned.most:g}, got {row['points']!r}"
-        )
-    return points
-
-
-def _one(task) -> Graded:
-    """Grade one submission in a process of the pool; whatever happens, there is a result."""
+def _one(task, alone) -> Graded:
+    """Grade one submission in a process of the pool; whatever happens in it, there is a result."""
     path, folder, student, secret, limits, walls = task
     assignment = loaded(folder)
     try:
-        return grade(path, assignment, student, secret, limits=limits, walls=walls)
+        return grade(path, assignment, student, secret, limits=limits, walls=walls, alone=alone)
+    except Crowded:
+        raise
     except Exception as error:
         return _failed(assignment, student, error)
 
 
-def _result(future, task) -> Graded:
-    try:
-        return future.result()
-    except Exception as error:  # the process itself ended
-        _, folder, student, *_ = task
-        return _failed(loaded(folder), student, error)
-
-
-def _failed(assignment: Assignment, student: str, error: Exception) -> Graded:
+def _failed(assignment: Assignment, student: str, error: BaseException) -> Graded:
     """A submission that the grader could not grade: a person has to look."""
     cells = [cell.metadata["nbgrader"] for cell in assignment.master.cells]
     earned = tuple(
@@ -218,8 +121,38 @@ def _failed(assignment: Assignment, student: str, error: Exception) -> Graded:
         for n in cells
         if n["grade"]
     )
-    remark = f"the grader failed, please look: {type(error).__name__}: {error}"[:500]
+    remark = on_one_line(f"the grader failed, please look: {type(error).__name__}: {error}")[:500]
     return Graded(student, assignment.name, earned, (remark,))
+
+
+def write_gradebook(graded: list[Graded], out, odd=()) -> None:
+    """Write ``gradebook.csv``, a row for each submission, and ``points.csv``, for each question."""
+    rows, points = [], []
+    for g in graded:
+        rows.append(
+            {
+                "student": g.student,
+                "assignment": g.assignment,
+                "points": round(g.points, 2),
+                "most": g.most,
+                "to grade by hand": sum(e.points is None for e in g.earned),
+                "remarks": _cell("; ".join(g.remarks)),
+            }
+        )
+        for e in g.earned:
+            key = dict(zip(KEYS, (g.student, g.assignment, e.question)))
+            points.append({**key, "points": e.points, "most": e.most, "reason": _cell(e.reason)})
+    for name, reason in odd:
+        remark = f"not graded: {reason}"
+        rows.append({"student": _cell(on_one_line(name)), "remarks": on_one_line(remark)})
+    Path(out).mkdir(parents=True, exist_ok=True)
+    for file, table in (("gradebook.csv", rows), ("points.csv", points)):
+        pd.DataFrame(table).to_csv(Path(out, file), index=False, quoting=csv.QUOTE_NONNUMERIC)
+
+
+def _cell(text):
+    """Text that no spreadsheet takes for a formula."""
+    return "'" + text if text.lstrip()[:1] in ("=", "+", "-", "@") else text
 
 
 def _fingerprint(path, assignment, student, secret):

@@ -1,6 +1,7 @@
 """Grade one submission: run it inside the walls, compare what comes out, say why."""
 
 import hashlib
+import re
 import tempfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -9,8 +10,16 @@ import numpy as np
 
 from moelib.classroom.marks import Mark, mark
 from moelib.classroom.questions import Assignment
+from moelib.classroom.release import released
 from moelib.classroom.sandbox import run
-from moelib.classroom.submission import Unreadable, is_test, job_for, read
+from moelib.classroom.submission import (
+    MOST_BYTES,
+    Unreadable,
+    is_answer,
+    is_test,
+    job_for,
+    read,
+)
 from moelib.classroom.walls import Limits
 
 
@@ -28,12 +37,15 @@ class Earned:
         What it could earn.
     reason : str
         Why.
+    part : str
+        The heading above it in the notebook.
     """
 
     question: str
     points: float | None
     most: float
     reason: str = ""
+    part: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,6 +62,8 @@ class Graded:
         What was odd.
     digest : str
         What was graded, by what.
+    title : str
+        The assignment's, for readers.
     """
 
     student: str
@@ -57,6 +71,7 @@ class Graded:
     earned: tuple
     remarks: tuple = field(default=())
     digest: str = ""
+    title: str = ""
 
     @property
     def points(self) -> float:
@@ -87,6 +102,7 @@ def grade(
     *,
     limits: Limits | None = None,
     walls: bool = True,
+    alone: bool = True,
 ) -> Graded:
     """Grade one notebook.
 
@@ -104,6 +120,9 @@ def grade(
         What the notebook may use.
     walls : bool
         False runs it without bubblewrap, for notebooks that are trusted.
+    alone : bool
+        Whether no other submission runs meanwhile; ``Crowded`` is raised when it is not alone and
+        the machine's memory runs out.
 
     Returns
     -------
@@ -125,10 +144,12 @@ def grade(
         paper = assignment.paper(student, secret)
         np.savez(data, **paper.personal.data)
         job = job_for(handed_in, paper, data)
-        outcome = run(job, limits, walls=walls)
+        outcome = run(job, limits, walls=walls, alone=alone)
     names = [_question(cell) for cell in tests]
     marks = {name: mark(paper, name, answers_to(name, job, outcome)) for name in names}
-    return _graded(assignment, student, marks, tuple(handed_in.remarks), digest)
+    marks = _first_things_first(marks, handed_in) | _untouched(handed_in, assignment)
+    remarks = (*handed_in.remarks, *_broken(assignment, outcome))
+    return _graded(assignment, student, marks, remarks, digest)
 
 
 def fingerprint(path, assignment: Assignment, student: str, secret: bytes | None) -> str:
@@ -137,21 +158,76 @@ def fingerprint(path, assignment: Assignment, student: str, secret: bytes | None
     own = sorted(Path(__file__).parent.glob("*.py"))
     for file in [*own, *sorted(assignment.folder.glob("*.*")), Path(path)]:
         if file.is_file() and not file.is_symlink():
-            digest.update(hashlib.sha256(file.read_bytes()).digest())
+            too_large = file.stat().st_size > MOST_BYTES  # it will not be read for grading either
+            content = b"too large" if too_large else file.read_bytes()
+            digest.update(hashlib.sha256(content).digest())
     return digest.hexdigest()
+
+
+def on_one_line(text: str) -> str:
+    """Text that students had a part in, as one line that every file can hold."""
+    text = text.encode("utf-8", "replace").decode()
+    return "".join(sign if sign.isprintable() else " " for sign in text)[:2000]
 
 
 def _graded(assignment, student, marks, remarks, digest):
     """Points by the master's cells: those of the grader, and those that wait for a person."""
-    earned = []
+    earned, part = [], ""
     for cell in assignment.master.cells:
         nbgrader = cell.metadata.get("nbgrader", {})
-        if is_test(cell):
-            m, most = marks[_question(cell)], float(nbgrader["points"])
-            earned.append(Earned(_question(cell), round(m.share * most, 4), most, m.reason))
-        elif nbgrader.get("grade"):
-            earned.append(Earned(nbgrader["grade_id"], None, float(nbgrader["points"])))
-    return Graded(student, assignment.name, tuple(earned), remarks, digest)
+        part = _heading(cell) or part
+        if nbgrader.get("grade"):
+            name, most = _question(cell), float(nbgrader["points"])
+            found = marks.get(name)
+            points = round(found.share * most, 4) if found else None
+            reason = on_one_line(found.reason) if found else ""
+            earned.append(Earned(name, points, most, reason, part))
+    lines = tuple(on_one_line(remark) for remark in remarks)
+    title = assignment.master.cells[0].source.splitlines()[0].lstrip("# ")
+    return Graded(student, assignment.name, tuple(earned), lines, digest, title)
+
+
+def _heading(cell):
+    """The first heading of a given text, without its number signs and points."""
+    if cell.cell_type != "markdown" or is_answer(cell):
+        return ""
+    found = re.search(r"^##+ +(.+?)(?: \(.*\))?$", cell.source, re.MULTILINE)
+    return found[1] if found else ""
+
+
+def _first_things_first(marks, submission):
+    """Marks that say which earlier answers with faults an answer is built on."""
+    told, faulty = {}, list[str]()
+    for name, found in marks.items():
+        if found.share < 1:
+            source = submission.answers.get(name, "")
+            built_on = [other for other in faulty if re.search(rf"\b{other}\b", source)]
+            faulty.append(name)
+            if built_on:
+                words = f"{found.reason}; it uses {', '.join(built_on)}: repair that first"
+                found = Mark(found.share, words)
+        told[name] = found
+    return told
+
+
+def _untouched(submission, assignment):
+    """No points for texts and figures that are as they were released."""
+    blank = {
+        cell.metadata["nbgrader"]["grade_id"]: cell.source
+        for cell in released(assignment.master).cells
+        if is_answer(cell) and cell.metadata["nbgrader"]["grade"]
+    }
+    same = [name for name, text in submission.answers.items() if blank.get(name) == text]
+    return {name: Mark(0.0, "nothing was written here") for name in same}
+
+
+def _broken(assignment, outcome):
+    """Remarks on given cells that failed: that is seldom the fault of an answer."""
+    for cell in assignment.master.cells:
+        name = cell.metadata["nbgrader"]["grade_id"]
+        why = outcome.errors.get(name) or outcome.stopped.get(name)
+        if why and not is_answer(cell):
+            yield f"the given cell {name} failed: {why}"
 
 
 def answers_to(name, job, outcome):
@@ -175,11 +251,12 @@ def answers_to(name, job, outcome):
     answers = []
     for question, number, _ in cells[f"test-{name}"]["asks"]:
         step = f"{question}/{number}"
-        if step in outcome.answers:
+        if outcome.answers.get(step) is not None:
             answers.append(outcome.answers[step])
         else:
             why = outcome.stopped.get(step) or outcome.errors.get(step) or outcome.errors.get("all")
-            answers.append(RuntimeError(_in_words(why or "no answer came", name, outcome)))
+            none = "no answer yet" if step in outcome.answers else "no answer came"
+            answers.append(RuntimeError(_in_words(why or none, name, outcome)))
     return answers
 
 

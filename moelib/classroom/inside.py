@@ -13,11 +13,13 @@ import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from traceback import walk_tb
 from typing import Any
 
 import numpy as np
 
 MOST_NUMBERS = 1_000_000  # of one answer
+MOST_LETTERS = 200  # of one text in it
 DTYPES = {"b": "|b1", "i": "<i8", "u": "<i8", "f": "<f8", "c": "<c16"}
 
 
@@ -45,22 +47,30 @@ def pack(value: Any, depth: int = 4) -> Any:
         million numbers.
     """
     if value is None or isinstance(value, bool | str):
-        return value
+        return _short(value)
     if isinstance(value, Rng):
         return {"rng": value.seed}
+    if isinstance(value, tuple | list) and len(value) > 100:  # a long list is meant as an array
+        value = np.asarray(value)
     if isinstance(value, dict | tuple | list):
-        if not depth or len(value) > 10_000:
+        if not depth or len(value) > 100:
             raise ValueError("tuples, lists and dicts are nested too deep or too long")
         if isinstance(value, dict):
             return {"dict": {str(key): pack(part, depth - 1) for key, part in value.items()}}
-        if len(value) > 100:  # a long list is meant as an array
-            return pack(np.asarray(value))
         return {
             "tuple" if isinstance(value, tuple) else "list": [pack(v, depth - 1) for v in value]
         }
+    return _packed_array(value)
+
+
+def _packed_array(value):
     if hasattr(value, "detach"):
         value = value.detach()
+    if isinstance(value, np.ma.MaskedArray):
+        value = np.ma.filled(value.astype(float), np.nan)  # what is masked is not answered
     array = np.asarray(value)
+    if array.dtype.kind == "O":
+        array = np.asarray(array.tolist())  # numbers that a table holds one by one
     if array.dtype.kind not in DTYPES:
         raise ValueError(f"{type(value).__name__} is neither a number nor an array of numbers")
     if array.size > MOST_NUMBERS:
@@ -70,10 +80,16 @@ def pack(value: Any, depth: int = 4) -> Any:
     return {"array": numbers, "dtype": array.dtype.str, "shape": list(array.shape)}
 
 
+def _short(value):
+    if isinstance(value, str) and len(value) > MOST_LETTERS:
+        raise ValueError(f"a text of {len(value)} letters is too long: at most {MOST_LETTERS}")
+    return value
+
+
 def unpack(packed: Any) -> Any:
     """The value behind what :func:`pack` made; ``ValueError`` or ``KeyError`` for other things."""
     if packed is None or isinstance(packed, bool | str):
-        return packed
+        return _short(packed)
     if "rng" in packed:
         return np.random.default_rng(int(packed["rng"]))
     if "dict" in packed:
@@ -115,7 +131,11 @@ def answer(namespace: dict, name: str, args: Any) -> Any:
 def complaint(error: BaseException) -> str:
     """One line on an exception, for the student who caused it."""
     try:
-        return f"{type(error).__name__}: {error}"[:500]
+        codes = [frame.f_code for frame, _ in walk_tb(error.__traceback__)]
+        own = [code.co_name for code in codes if "<ipython" in code.co_filename]
+        inside = own[-1] if own else "<module>"
+        where = "" if inside.startswith("<") else f" in {inside}"
+        return f"{type(error).__name__}{where}: {error}"[:500]
     except BaseException:  # a message that cannot be made is no reason to stop
         return "an error whose message cannot be shown"
 
@@ -168,11 +188,11 @@ def main() -> None:
     home = Path(job["home"])
     for file in Path(job["files"]).iterdir():
         shutil.copyfile(file, home / file.name)
-    if not job["library"]:
+    if job["library"] is None:
         sys.modules["moelib"] = None  # type: ignore[assignment]  # importing it fails
     confine(job["limits"])
     os.chdir(home)
-    sys.path.insert(0, str(home))
+    sys.path[:0] = filter(None, [str(home), job["library"]])
 
     def send(**message):
         channel.write(json.dumps(message) + "\n")

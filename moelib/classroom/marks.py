@@ -38,7 +38,7 @@ def share(error: float, full: float, none: float) -> float:
     Parameters
     ----------
     error : float
-        Not negative; infinite or NaN earns nothing.
+        Negative, infinite or NaN earns nothing.
     full, none : float
         All up to ``full``, nothing from ``none``; between them it falls linearly in the logarithm
         of the error, or in the error itself when ``full`` is 0.
@@ -53,7 +53,7 @@ def share(error: float, full: float, none: float) -> float:
     >>> [share(error, full=1e-4, none=1.0) for error in (0.0, 1e-4, 1e-2, 1.0, float("nan"))]
     [1.0, 1.0, 0.5, 0.0, 0.0]
     """
-    if not error < none:
+    if not 0 <= error < none:
         return 0.0
     if error <= full:
         return 1.0
@@ -101,8 +101,10 @@ def _part(question: Question, case: Case, reply: Any, variants, personal: Person
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
-            answer = unpack(reply)
+            answer = _plain(unpack(reply), _kinds(case.expected))
             measured = question.distance(answer, case.expected)
+        except Strange as strange:
+            return _Part(0.0, words=str(strange))
         except Exception:  # an answer of a strange kind: the student's loss, not the grader's
             words = "the answer could not be compared: it is of another kind than asked"
             return _Part(0.0, words=words)
@@ -114,6 +116,42 @@ def _part(question: Question, case: Case, reply: Any, variants, personal: Person
     return _Part(earned, error, ". ".join(filter(None, [*known[:1], words])))
 
 
+class Strange(ValueError):
+    """An answer in which something stands that was not asked for; the message says what."""
+
+
+def _kinds(value) -> set:
+    """What there is in a value besides finite real numbers."""
+    if isinstance(value, dict | tuple | list):
+        parts = value.values() if isinstance(value, dict) else value
+        return set().union(*map(_kinds, parts))
+    if value is None or isinstance(value, str):
+        return {"nothing" if value is None else "text"}
+    array = np.asarray(value)
+    if array.dtype.kind not in "biufc":
+        return set()
+    found = {"complex numbers"} if array.dtype.kind == "c" else set()
+    return found if np.isfinite(array).all() else found | {"numbers that are not finite"}
+
+
+def _plain(answer, allowed):
+    """An answer with complex numbers made real where nothing is lost; Strange for other kinds."""
+    if isinstance(answer, dict):
+        return {key: _plain(part, allowed) for key, part in answer.items()}
+    if isinstance(answer, tuple | list):
+        return type(answer)(_plain(part, allowed) for part in answer)
+    if isinstance(answer, complex | np.ndarray) and "complex numbers" not in allowed:
+        array = np.asarray(answer)
+        if array.dtype.kind == "c" and not array.imag.any():
+            answer = array.real if array.ndim else float(array.real)
+    more = _kinds(answer) - allowed
+    if "nothing" in more:
+        raise Strange("no answer yet")
+    if more:
+        raise Strange(f"finite real numbers were expected, not {', '.join(sorted(more))}")
+    return answer
+
+
 def _is_that(variant, case, answer, personal):
     """Whether an answer is what a known mistake answers."""
     try:
@@ -123,7 +161,7 @@ def _is_that(variant, case, answer, personal):
         else:
             args = [unpack(pack(value)) for value in case.args]
         wrong = variant.function(*([case.expected] if variant.wraps else []), *args)
-        return relative(answer, wrong)[0] < SAME
+        return relative(answer, wrong)[0] < SAME < relative(wrong, case.expected)[0]
     except Exception:  # a mistake need not be able to answer every case
         return False
 

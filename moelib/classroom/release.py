@@ -90,28 +90,3 @@ def write_personal(assignments, students, secret: bytes, folder) -> list[Path]:
         for student in students
         for assignment in assignments
     ]
-
-
-def read_roster(path) -> list[str]:
-    """Ids of the students of a course.
-
-    Parameters
-    ----------
-    path : path
-        A text or CSV file, one student a line, the id first. A heading ``id`` or ``student`` is
-        left out, and so are empty lines.
-
-    Returns
-    -------
-    list of str
-        ``ValueError`` for an id with other signs than letters, digits and ``. _ @ -``, or twice.
-    """
-    lines = [line.split(",")[0].strip() for line in Path(path).read_text().splitlines()]
-    students = [
-        as_student(line) for line in lines if line and line.lower() not in ("id", "student")
-    ]
-    if PRACTICE in students:
-        raise ValueError(f"no student can have the id {PRACTICE}: its data are public")
-    if twice := sorted({student for student in students if students.count(student) > 1}):
-        raise ValueError(f"students who are listed twice: {', '.join(twice)}")
-    return students

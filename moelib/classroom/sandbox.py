@@ -18,20 +18,31 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from moelib._extras import load
+from moelib.classroom.system_calls import write_filter
 from moelib.classroom.walls import (
     FILES,
     HOME,
     INSIDE,
+    LIBRARY,
     Limits,
     MiB,
     NotContained,
     command,
     environment,
+    package,
     rlimits,
 )
 
 psutil = load("psutil", "grading")
+TOO_LONG = "stopped after"
+MACHINE = "stopped: this machine's memory ran out"
+AFTER_FULL = 2.0  # seconds until what was stopped has given its memory back
 MOST_STOPS = 20  # new beginnings of one submission
+MOST_PARTS = 100_000  # commas of one message: a long list of lists takes a hundred times its bytes
+
+
+class Crowded(RuntimeError):
+    """The machine's memory ran out while several ran: one of them, and nobody knows which."""
 
 
 @dataclass(frozen=True)
@@ -55,18 +66,30 @@ class Job:
 
 @dataclass
 class Outcome:
-    """What came out: packed answers and complaints by step, and steps that had to be stopped."""
+    """What came out.
+
+    Attributes
+    ----------
+    answers, errors, stopped : dict
+        By step: packed answers, complaints, and why it had to be stopped.
+    read : int
+        Bytes of all messages.
+    """
 
     answers: dict = field(default_factory=dict)
     errors: dict = field(default_factory=dict)
     stopped: dict = field(default_factory=dict)
+    read: int = 0
 
 
-def run(job: Job, limits: Limits | None = None, *, walls: bool = True) -> Outcome:
+def run(
+    job: Job, limits: Limits | None = None, *, walls: bool = True, alone: bool = True
+) -> Outcome:
     """Run a submission inside the walls and collect its answers.
 
     A step that takes too long or ends its process is not run again: the rest is started anew
-    without it, so one endless loop costs one question.
+    without it, so one endless loop costs one question. After a call that took too long, the other
+    calls of that question are not made.
 
     Parameters
     ----------
@@ -76,6 +99,9 @@ def run(job: Job, limits: Limits | None = None, *, walls: bool = True) -> Outcom
         What it may use.
     walls : bool
         False runs it without bubblewrap: limits only. For code that is trusted.
+    alone : bool
+        Whether nothing else fills this machine's memory. If something may, :class:`Crowded` is
+        raised when it runs out, and it is nobody's fault; so it is when it is full before.
 
     Returns
     -------
@@ -87,9 +113,18 @@ def run(job: Job, limits: Limits | None = None, *, walls: bool = True) -> Outcom
         step, why = _once(job, replace(limits, total=left), outcome, walls)
         if step == "all":
             return outcome
-        if step in outcome.stopped or len(outcome.stopped) == MOST_STOPS:
+        if why == MACHINE:
+            if not (alone and step):
+                raise Crowded(why)
+            time.sleep(AFTER_FULL)
+        if step in outcome.stopped or len(outcome.stopped) >= MOST_STOPS:
             break
         outcome.stopped[step] = why
+        if why.startswith(TOO_LONG):
+            name, call, _ = step.partition("/")
+            others = [f"{q}/{n}" for c in job.cells for q, n, _ in c["asks"] if call and q == name]
+            for other in set(others) - {*outcome.answers, *outcome.errors, *outcome.stopped}:
+                outcome.stopped[other] = "not called after a call that was stopped"
     outcome.errors.setdefault("all", f"stopped after {limits.total:.0f} seconds in all")
     return outcome
 
@@ -110,28 +145,40 @@ def _once(job, limits, outcome, walls):
             "files": FILES if walls else str(files),
             "home": HOME if walls else str(home),
             "limits": rlimits(limits, walls),
-            "library": job.library,
+            "library": (LIBRARY if walls else str(package().parent)) if job.library else None,
         }
-        words = (
-            command(files, job.library, limits) if walls else [sys.executable, "-I", str(INSIDE)]
-        )
-        with subprocess.Popen(
-            words,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment(HOME if walls else home),
-            start_new_session=True,
-        ) as process:
-            try:
-                return _watch(process, json.dumps(message).encode(), limits, outcome)
-            finally:
-                _kill(process)
+        words = [sys.executable, "-I", str(INSIDE)]
+        with tempfile.TemporaryFile() as calls:
+            if walls:
+                words = _walled(files, job.library, limits, calls)
+            with subprocess.Popen(
+                words,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=environment(HOME if walls else home),
+                start_new_session=True,
+                pass_fds=[calls.fileno()] if walls else [],
+            ) as process:
+                try:
+                    return _watch(process, json.dumps(message).encode(), limits, job, outcome)
+                finally:
+                    _kill(process)
 
 
-def _watch(process, message, limits, outcome):
+def _walled(files, library, limits, calls):
+    try:
+        write_filter(calls)
+    except (ImportError, RuntimeError, OSError, ValueError) as error:
+        raise NotContained(f"no filter of system calls could be made: {error}") from error
+    return command(files, library, limits, calls.fileno())
+
+
+def _watch(process, message, limits, job, outcome):
     """Feed the job, read the answers, and stop what takes too much."""
-    step, read, buffer = "", 0, b""
+    step, buffer = "", b""
+    known = {cell["id"] for cell in job.cells} | {"all"}
+    asked = {f"{name}/{number}" for cell in job.cells for name, number, _ in cell["asks"]}
     begun = since = time.monotonic()
     selector = selectors.DefaultSelector()
     selector.register(process.stdout, selectors.EVENT_READ)
@@ -145,9 +192,11 @@ def _watch(process, message, limits, outcome):
         if now - begun > limits.total:
             return step, f"stopped: the notebook took more than {limits.total:.0f} seconds"
         if now - since > limits.step:
-            return step, f"stopped after {limits.step:.0f} seconds"
+            return step, f"{TOO_LONG} {limits.step:.0f} seconds"
         if _memory(process.pid) > limits.memory:
             return step, f"stopped: more than {limits.memory // MiB} MiB of memory"
+        if psutil.virtual_memory().available < limits.reserve:
+            return step, MACHINE
         if not selector.select(timeout=0.2):
             continue
         chunk = os.read(process.stdout.fileno(), MiB)
@@ -155,29 +204,33 @@ def _watch(process, message, limits, outcome):
             raise NotContained("it could not be started: " + process.stderr.read(500).decode())
         if not chunk:
             return step, "it ended the process (out of memory, an exit, or a crash)"
-        read, buffer = read + len(chunk), buffer + chunk
-        if read > limits.answers:
+        outcome.read, buffer = outcome.read + len(chunk), buffer + chunk
+        if outcome.read > limits.answers:
             return step, f"stopped: more than {limits.answers // MiB} MiB of answers"
         *lines, buffer = buffer.split(b"\n")
         for line in lines:
             since = time.monotonic()
-            step = _take(line, step, outcome)
+            step = _take(line, step, outcome, known, asked)
             if step == "all":
                 return step, ""
 
 
-def _take(line, step, outcome):
+def _take(line, step, outcome, known, asked):
     """Note one message; returns the step that runs now. What is no message of ours is left out."""
     try:
+        if line.count(b",") > MOST_PARTS:
+            raise ValueError("more parts than an answer has")
         message = json.loads(line)
+        which = str(message["start"] if "start" in message else message["end"])
+        if which not in known | asked:
+            raise ValueError("a step that there is not")
         if "start" in message:
-            return str(message["start"])
-        done = str(message["end"])
-        if "value" in message:
-            outcome.answers.setdefault(done, message["value"])
+            return step if which == "all" else which
+        if "value" in message and which in asked:
+            outcome.answers.setdefault(which, message["value"])
         elif message.get("error"):
-            outcome.errors.setdefault(done, str(message["error"])[:500])
-        return done if done == "all" else step
+            outcome.errors.setdefault(which, str(message["error"])[:500])
+        return which if which == "all" else step
     except (ValueError, KeyError, TypeError, RecursionError):
         return step
 

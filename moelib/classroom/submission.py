@@ -16,6 +16,7 @@ from moelib.classroom.questions import Paper
 from moelib.classroom.sandbox import Job
 
 MOST_BYTES = 20 * 2**20
+MOST_BRACKETS = 500_000  # a list in a file takes a hundred times its bytes in memory
 BEGINNING = "the beginning"
 
 
@@ -133,11 +134,14 @@ def _cell(place, number, source):
 def _cells(path):
     """The cells of a notebook file, as far as it is one."""
     if path.is_symlink() or not path.is_file():
-        raise Unreadable("it is not a file")
+        raise Unreadable(f"there is no file {path.name}")
     if path.stat().st_size > MOST_BYTES:
         raise Unreadable(f"it is larger than {MOST_BYTES // 2**20} MiB")
     try:
-        nb = json.loads(path.read_text(encoding="utf-8", errors="replace"))
+        text = path.read_text(encoding="utf-8", errors="replace")
+        if text.count("[") + text.count("{") > MOST_BRACKETS:
+            raise ValueError("more brackets than a notebook has")
+        nb = json.loads(text)
         nb = nbformat.from_dict(nb)
         if nb.get("nbformat", 4) < 4:
             nb = nbformat.convert(nb, 4)

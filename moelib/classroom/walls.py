@@ -8,11 +8,10 @@ import os
 import shutil
 import sys
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 INSIDE = Path(__file__).with_name("inside.py")
-HOME, FILES, SCRIPT = "/homework", "/files", "/inside.py"
+HOME, FILES, LIBRARY, SCRIPT = "/homework", "/files", "/library", "/inside.py"
 MiB = 2**20
 _STANDING = (Path("/"), Path("/tmp"), Path("/usr"))  # they have their own rights
 
@@ -34,9 +33,11 @@ class Limits:
     processes : int
         Processes and threads at a time.
     disk : int
-        Bytes in its work folder, and as many in ``/tmp``.
+        Bytes in its work folder, and as many in ``/tmp`` and in ``/dev/shm``.
     answers : int
         Bytes of all answers together.
+    reserve : int
+        Bytes of the machine's memory that stay free, whoever uses the rest.
     """
 
     step: float = 60.0
@@ -45,6 +46,7 @@ class Limits:
     processes: int = 48
     disk: int = 64 * MiB
     answers: int = 64 * MiB
+    reserve: int = 512 * MiB
 
 
 def rlimits(limits: Limits, walls: bool) -> dict:
@@ -73,17 +75,33 @@ def environment(home) -> dict:
     }
 
 
-def command(files, library: bool, limits: Limits) -> list[str]:
-    """The bubblewrap command: nothing of the host but the interpreter and its packages."""
-    if shutil.which("bwrap") is None:
+def command(files, library: bool, limits: Limits, calls: int) -> list[str]:
+    """The bubblewrap command: nothing of the host but the interpreter and its packages.
+
+    Parameters
+    ----------
+    files : path
+        Folder of the files that the submission gets.
+    library : bool
+        Whether it sees moelib.
+    limits : Limits
+        What it may use.
+    calls : int
+        Descriptor of the filter of :func:`moelib.classroom.system_calls.write_filter`.
+
+    Returns
+    -------
+    list of str
+        :class:`NotContained` where bubblewrap is missing.
+    """
+    bubblewrap = shutil.which("bwrap")
+    if bubblewrap is None:
         raise NotContained("bubblewrap is not installed (Debian, Ubuntu: apt install bubblewrap)")
-    prefixes = sorted({"/usr", sys.base_prefix, sys.prefix}, key=len)
-    shown = [p for p in prefixes if p == "/usr" or not p.startswith("/usr/")]
-    words = ["bwrap", "--die-with-parent", "--new-session", "--unshare-all", "--hostname", "exam"]
-    words += ["--proc", "/proc", "--dev", "/dev"]
-    for path in (HOME, "/tmp"):
+    words = [bubblewrap, "--die-with-parent", "--new-session", "--hostname", "exam"]
+    words += ["--seccomp", str(calls), "--proc", "/proc", "--dev", "/dev"]
+    for path in (HOME, "/tmp", "/dev/shm"):
         words += ["--size", str(limits.disk), "--perms", "1777", "--tmpfs", path]
-    for path in shown:  # after /tmp: an environment may lie in there
+    for path in _interpreter():  # after /tmp: an environment may lie in there
         words += [*_open_way(path), "--ro-bind", path, path]
     for name in ("bin", "sbin", "lib", "lib64"):
         if Path("/", name).is_symlink():
@@ -92,26 +110,52 @@ def command(files, library: bool, limits: Limits) -> list[str]:
             words += ["--ro-bind", f"/{name}", f"/{name}"]
     for path in ("/etc/ld.so.cache", "/etc/alternatives", "/etc/fonts"):
         words += ["--ro-bind-try", path, path]
-    for path in _library():
-        if library:
-            words += [*_open_way(path), "--ro-bind", path, path]
-        elif any(path.startswith(f"{prefix}/") for prefix in shown):
-            words += ["--tmpfs", path]
-    words += ["--ro-bind", str(files), FILES, "--ro-bind", str(INSIDE), SCRIPT, "--chdir", HOME]
+    words += _with_library() if library else _without_library()
+    words += ["--ro-bind", str(files), FILES, "--ro-bind", str(INSIDE), SCRIPT]
+    words += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", HOME]
+    kinds = ["ipc", "pid", "net", "uts", "cgroup-try"]
     if os.getuid() == 0:  # to leave root's rights, inside, takes two of them
         words += ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
-        words.remove("--unshare-all")
-        words += [f"--unshare-{name}" for name in ("ipc", "pid", "net", "uts", "cgroup-try")]
+    else:
+        kinds.append("user")
+    words += [f"--unshare-{kind}" for kind in kinds]
     return [*words, "--", sys.executable, "-I", "-B", SCRIPT]
+
+
+def _interpreter():
+    """Where Python and its packages are: /usr, and the like of it in its prefixes; no more."""
+    parts = ("bin", "lib", "lib64", "share", "pyvenv.cfg")
+    prefixes = {sys.base_prefix, sys.prefix}
+    beside = {str(Path(p, part)) for p in prefixes if not _below(p, "/usr") for part in parts}
+    return ["/usr", *sorted(path for path in beside if Path(path).exists())]
+
+
+def package() -> Path:
+    """The folder of the moelib that runs here, installed or not."""
+    return Path(__file__).resolve().parents[1]
+
+
+def _with_library():
+    return ["--perms", "0755", "--dir", LIBRARY, "--ro-bind", str(package()), f"{LIBRARY}/moelib"]
+
+
+def _without_library():
+    """Empty folders over every moelib that can be seen, and over the one that runs here."""
+    shown, packages = _interpreter(), {str(package())}
+    for path in shown:
+        for place in ("*-packages", "python*/*-packages", "lib*/python*/*-packages"):
+            packages |= {str(found) for found in Path(path).glob(f"{place}/moelib")}
+            packages |= {str(found) for found in Path(path).glob(f"local/{place}/moelib")}
+    seen = sorted(p for p in packages if any(_below(p, path) for path in shown))
+    cover = ["--size", "4096", "--perms", "0555", "--tmpfs"]
+    return [word for path in seen for word in (*cover, path, "--remount-ro", path)]
+
+
+def _below(path, folder):
+    return Path(path) == Path(folder) or Path(folder) in Path(path).parents
 
 
 def _open_way(path):
     """Folders on the way to a path that any user may pass."""
     ways = [str(parent) for parent in reversed(Path(path).parents) if parent not in _STANDING]
     return [part for way in ways for part in ("--perms", "0755", "--dir", way)]
-
-
-def _library():
-    """Folders of moelib, wherever it is installed."""
-    spec = find_spec("moelib")
-    return list(spec.submodule_search_locations or []) if spec else []

@@ -1,7 +1,8 @@
 """Every assignment: solvable, nothing for a blank, no leak; mistakes lose what they should."""
 
 import re
-from dataclasses import replace
+import shutil
+from functools import cache
 
 import nbformat
 import numpy as np
@@ -9,8 +10,9 @@ import pytest
 import submissions
 from submissions import NAMES, answered_with, cell, needs_walls, shares, write
 
-from moelib.classroom import grade, mark, released
+from moelib.classroom import grade, load, mark, released
 from moelib.classroom.grading import answers_to
+from moelib.classroom.inside import pack, unpack
 from moelib.classroom.sandbox import run
 from moelib.classroom.submission import is_answer, is_test, job_for, read
 
@@ -31,16 +33,6 @@ def graded(nb, name, tmp_path, student="practice", **options):
     return grade(write(nb, tmp_path / "s.ipynb"), assignment(name), student, SECRET, **options)
 
 
-def mark_of(path, found, question):
-    """The mark of one question: the notebook is run up to it, and asked nothing else."""
-    paper = found.paper("practice")
-    job = job_for(read(path, found.master), paper, found.folder / "data.npz")
-    last = [c["id"] for c in job.cells].index(f"test-{question}")
-    cells = [{**c, "asks": []} for c in job.cells[:last]] + [job.cells[last]]
-    job = replace(job, cells=cells)
-    return mark(paper, question, answers_to(question, job, run(job)))
-
-
 def solution_lines(master):
     """Lines of the master that a student must not get, each long enough to be no accident."""
     secret, given = set(), set()
@@ -55,33 +47,80 @@ def solution_lines(master):
     return {line for line in secret - given if len(line) > 12 and not line.startswith("### ")}
 
 
+@cache
+def reference(name):
+    """The paper of the practice student, and what the model answers to it."""
+    found = assignment(name)
+    paper, path = submissions.paper(name), found.folder / f"{name}.ipynb"
+    job = job_for(read(path, found.master), paper, found.folder / "data.npz")
+    outcome = run(job)
+    return paper, {q: answers_to(q, job, outcome) for q in found.questions}
+
+
+def each_array(change, value):
+    """A value with all its numbers and arrays changed."""
+    if isinstance(value, dict):
+        return {key: each_array(change, part) for key, part in value.items()}
+    if isinstance(value, tuple | list):
+        return type(value)(each_array(change, part) for part in value)
+    return value if isinstance(value, bool | str) else change(np.asarray(value))
+
+
 # --- right answers --------------------------------------------------------------------------------
 
 
 @every_set
 @pytest.mark.parametrize("student", STUDENTS)
 def test_the_reference_earns_everything(name, student, tmp_path):
-    result = graded(assignment(name).master, name, tmp_path, student)
+    """With a warning and words on stderr in every answer: they cost nothing."""
+    nb = assignment(name).master
+    for c in nb.cells:
+        if c.cell_type == "code" and is_answer(c):
+            c.source = f"{NOISE}\n{c.source}"
+    result = graded(nb, name, tmp_path, student)
     assert {q: s for q, s in shares(result).items() if s < 1} == {}, result
     assert result.remarks == ()
 
 
+SAME = {
+    "lists": lambda a: a.tolist(),
+    "no imaginary part": lambda a: a + 0j,
+    "objects": lambda a: a.astype(object) if a.ndim else a.item(),
+}
+STRANGE = {
+    "text": lambda a: a.astype(str).tolist(),
+    "complex": lambda a: a + 1e6j * np.maximum(1, np.abs(a)),
+    "NaN": lambda a: a * np.nan,
+    "infinite": lambda a: a * 0.0 + np.inf,
+    "huge": lambda a: a * 0.0 + 1.7e308,
+    "minus huge": lambda a: -1e308 * np.sign(a + 0.1),
+    "nothing": lambda a: None,
+    "empty": lambda a: np.zeros(0),
+    "masked": lambda a: np.ma.masked_array(a, mask=True),
+}
+
+
 @every_set
-def test_a_warning_loses_nothing(name, tmp_path):
-    nb = assignment(name).master
-    for c in nb.cells:
-        if c.cell_type == "code" and is_answer(c):
-            c.source = (
-                "import sys, warnings\nwarnings.warn('look')\nprint('!', file=sys.stderr)\n"
-                + c.source
-            )
-    assert set(shares(graded(nb, name, tmp_path)).values()) == {1.0}
+@pytest.mark.parametrize("form", [*SAME, *STRANGE])
+def test_forms_of_the_right_answer(name, form):
+    """Every question takes numbers in the forms that libraries have, and no other things."""
+    paper, replies = reference(name)
+    change = {**SAME, **STRANGE}[form]
+    for question, right in replies.items():
+        changed = []
+        for reply in right:
+            try:
+                changed.append(pack(each_array(change, unpack(reply))))
+            except ValueError as error:
+                changed.append(RuntimeError(str(error)))
+        result = mark(paper, question, changed)
+        assert result.share == (form in SAME), (question, result)
 
 
 @pytest.mark.parametrize(("name", "variant"), VARIANTS)
 def test_a_variant_keeps_what_it_should(name, variant, tmp_path):
     path = write(answered_with(name, variant), tmp_path / "s.ipynb")
-    result = mark_of(path, assignment(name), variant.question)
+    result = submissions.mark_of(path, assignment(name), variant.question)
     assert abs(result.share - variant.keeps) < 0.05, result
 
 
@@ -100,8 +139,9 @@ def test_mistakes_are_enough_and_named(name):
 @every_set
 def test_the_blank_release_earns_nothing(name, tmp_path):
     result = graded(released(assignment(name).master), name, tmp_path)
-    assert set(shares(result).values()) == {0.0}
-    assert all(e.reason for e in result.earned if e.points is not None)
+    assert [e.points for e in result.earned] == [0.0] * len(result.earned)
+    words = {"no answer yet", "nothing was written here"}
+    assert {e.reason.split(": ")[-1] for e in result.earned} <= words, result
 
 
 @every_set
@@ -158,6 +198,23 @@ def test_the_frame_says_what_a_student_needs(name):
     rows = [row[column] for row in table[2:] if row[0].strip().lower() not in ("total", "sum")]
     assert sum(int(number) for row in rows for number in re.findall(r"\d+", row)) == total
     assert 40 <= total <= 100
+
+
+@pytest.mark.parametrize("name", NAMES[:-1])  # the project has no extension
+def test_a_set_is_whole_without_its_extension(name, tmp_path):
+    """An instructor deletes the cells of the parts that are named so, and nothing else."""
+    folder = shutil.copytree(assignment(name).folder, tmp_path / name)
+    master, kept, extension = assignment(name).master, [], False
+    for c in master.cells:
+        if c.cell_type == "markdown" and c.source.startswith("## "):
+            extension = ", extension)" in c.source.splitlines()[0]
+        kept += [] if extension else [c]
+    assert 10 < len(kept) < len(master.cells)
+    master.cells = kept
+    path = write(master, folder / f"{name}.ipynb")
+    result = grade(path, load(folder), "ada", SECRET)
+    assert set(shares(result).values()) == {1.0} and result.remarks == ()
+    assert 30 <= result.most < 60
 
 
 @every_set

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import re
 
 import nbformat
@@ -9,8 +10,21 @@ import pandas as pd
 import pytest
 from submissions import answered_with, assignment, cell, needs_walls, points, write
 
-from moelib.classroom import Limits, find_submissions, grade, grade_class, released
+from moelib.classroom import (
+    Earned,
+    Graded,
+    Limits,
+    find_submissions,
+    grade,
+    grade_class,
+    read_roster,
+    read_secret,
+    released,
+)
 from moelib.classroom.__main__ import main
+from moelib.classroom.collected import beside_the_roster
+from moelib.classroom.gradebook import write_gradebook
+from moelib.classroom.sandbox import Crowded
 
 pytestmark = needs_walls
 NAME = "1-gated-model"
@@ -45,7 +59,7 @@ def graded_class(tmp_path_factory):
     folder = tmp_path_factory.mktemp("class")
     hand_in_all(folder / "submitted")
     assignments = {NAME: assignment(NAME)}
-    found = find_submissions(folder / "submitted", assignments)
+    found, _ = find_submissions(folder / "submitted", assignments)
     done = grade_class(found, assignments, SECRET, folder / "grades", limits=QUICK)
     return folder, found, done
 
@@ -112,19 +126,21 @@ def test_points_of_people_are_kept_and_nothing_is_graded_twice(graded_class, mon
 def test_words_of_a_student_are_text_in_pages_and_tables(tmp_path):
     """An exception's message is the student's: it must run nowhere."""
     nb = assignment(NAME).master
-    cell(
-        nb, "gate_penalty"
-    ).source = "def gate_penalty(W):\n    raise ValueError('<script>alert(1)</script>')"
+    words = r"<script>alert(1)</script>\r=1+1\n\x00\ud800 ada,1,=2+2"
+    code = f"def gate_penalty(W):\n    raise ValueError('{words}')"
+    cell(nb, "gate_penalty").source = code
     nb.cells[0].metadata["nbgrader"]["grade_id"] = "=1+1"
     path = write(nb, tmp_path / "submitted" / "ada.ipynb")
     assignments = {NAME: assignment(NAME)}
-    found = find_submissions(path.parent, assignments)
+    found, _ = find_submissions(path.parent, assignments)
     grade_class(found, assignments, SECRET, tmp_path / "grades", limits=QUICK)
     page = (tmp_path / "grades" / "feedback" / "ada" / f"{NAME}.html").read_text()
     assert "alert(1)" in page and "<script" not in page
     for file in ("gradebook.csv", "points.csv", "manual.csv"):
         with open(tmp_path / "grades" / file) as table:
-            cells = [value for row in csv.reader(table) for value in row]
+            rows = list(csv.reader(table))
+        cells = [value for row in rows for value in row]
+        assert {len(row) for row in rows} == {len(rows[0])} and "\r" not in str(rows)
         assert not [value for value in cells if re.match(r"[=+@\t\r]|-\D", value)]
 
 
@@ -138,7 +154,81 @@ def test_a_student_has_an_id_that_is_a_plain_word(name, tmp_path):
 
 def test_nothing_to_grade_is_an_error_that_says_the_forms(tmp_path):
     with pytest.raises(ValueError, match="STUDENT/ASSIGNMENT"):
-        find_submissions(tmp_path, {NAME: assignment(NAME)})
+        find_submissions(tmp_path, [NAME])
+
+
+def test_odd_folders_are_named_and_stop_nobody(tmp_path):
+    """What people and tools leave in a folder of submissions: a line each, and the rest goes on."""
+    nb = assignment(NAME).master
+    for place in ("ada", "Ada", "Ann Müller", "bob (1)", "practice"):
+        write(nb, tmp_path / place / NAME / f"{NAME}.ipynb")
+    write(nb, tmp_path / "cy" / "1-gated_model" / f"{NAME}.ipynb")
+    write(nb, tmp_path / "dan.ipynb")
+    write(nb, tmp_path / "eve" / NAME / "solution.ipynb")
+    (tmp_path / "fay" / NAME / f"{NAME}.ipynb").mkdir(parents=True)
+    (tmp_path / "gil" / NAME).mkdir(parents=True)
+    os.mkfifo(tmp_path / "gil" / NAME / f"{NAME}.ipynb")
+    (tmp_path / "hal").symlink_to(tmp_path / "ada")
+    (tmp_path / "notes.txt").write_text("hello")
+    found, odd = find_submissions(tmp_path, [NAME])
+    assert {student for student, _, _ in found} == {"Ada", "dan", "eve", "fay", "gil"}
+    reasons = dict(odd)
+    assert set(reasons) == {
+        "ada", "Ann Müller", "bob (1)", "practice", "cy", "hal", "notes.txt",
+    }  # fmt: skip
+    assert "1-gated_model" in reasons["cy"] and "public" in reasons["practice"]
+    assert "Ada" in reasons["ada"] and "link" in reasons["hal"]
+    for student, _, path in found:
+        if student in ("eve", "fay", "gil"):
+            result = grade(path, assignment(NAME), student, SECRET)
+            assert sum(points(result).values()) == 0
+            assert "there is no file" in result.remarks[0]
+
+
+def test_a_roster_names_who_is_missing_and_who_is_strange(tmp_path):
+    roster = tmp_path / "roster.csv"
+    roster.write_bytes('\ufeffid;name\r\nada;Ada, Countess\r\n"emmy";Emmy\r\n'.encode())
+    students = read_roster(roster)
+    assert students == ["ada", "emmy"]
+    found = [("ada", NAME, tmp_path), ("carl", NAME, tmp_path)]
+    assert beside_the_roster(found, students) == [
+        ("carl", "not on the roster"),
+        ("emmy", "nothing handed in"),
+    ]
+
+
+@pytest.mark.parametrize("lines", ["ada\nada", "ada\nAda", "ada\npractice", "ada l\n"])
+def test_a_roster_with_ids_that_cannot_be_told_apart_is_refused(lines, tmp_path):
+    (tmp_path / "roster.csv").write_text(lines)
+    with pytest.raises(ValueError):
+        read_roster(tmp_path / "roster.csv")
+
+
+def test_odd_folders_have_a_row_in_the_gradebook(tmp_path):
+    write_gradebook([], tmp_path, [("=1+1", "it is\ra link"), ("\ud800", "x")])
+    table = pd.read_csv(tmp_path / "gradebook.csv")
+    assert list(table.student) == ["'=1+1", "?"]
+    assert table.remarks[0] == "not graded: it is a link"
+
+
+def test_a_process_of_the_grader_that_dies_costs_nobody_a_mark(tmp_path, monkeypatch):
+    """The pool breaks, everyone in it is graded again, alone; who breaks it again is named."""
+    alive = os.getpid()
+
+    def fragile(path, assignment, student, secret, *, alone, **options):
+        if student == "s3" and os.getpid() != alive:
+            os._exit(1)
+        if student == "s2" and not alone:
+            raise Crowded("full")
+        return Graded(student, NAME, (Earned("q", 1.0, 1.0),))
+
+    monkeypatch.setattr("moelib.classroom.gradebook.grade", fragile)
+    students = [f"s{number}" for number in range(8)]
+    tasks = [(student, NAME, tmp_path / student) for student in students]
+    done = grade_class(tasks, {NAME: assignment(NAME)}, SECRET, tmp_path / "out")
+    assert [g.student for g in done] == students
+    assert [g.points for g in done] == [0.0 if s == "s3" else 1.0 for s in students]
+    assert "the grader failed, please look" in done[3].remarks[0]
 
 
 # --- the command line -----------------------------------------------------------------------------
@@ -157,8 +247,12 @@ def test_release_and_grade_from_the_command_line(tmp_path, capsys):
     assert files == {f"{NAME}.ipynb", "data.npz"}
     for student in ("ada", "emmy"):
         write(assignment(NAME).master, tmp_path / "in" / student / NAME / f"{NAME}.ipynb")
+    write(assignment(NAME).master, tmp_path / "in" / "carl" / NAME / f"{NAME}.ipynb")
     grades = tmp_path / "grades"
-    assert main(["grade", str(tmp_path / "in"), *words, "--out", str(grades)]) == 0
+    on_roster = ["--students", str(roster)]
+    assert main(["grade", str(tmp_path / "in"), *words, "--out", str(grades), *on_roster]) == 0
+    remarks = pd.read_csv(grades / "gradebook.csv").set_index("student").remarks
+    assert remarks["carl"] == "not graded: not on the roster"
     table = pd.read_csv(grades / "points.csv").dropna()
     assert set(table.student) == {"ada", "emmy"} and (table.points == table.most).all()
     secret.chmod(0o644)
@@ -169,7 +263,11 @@ def test_release_and_grade_from_the_command_line(tmp_path, capsys):
 def test_grading_refuses_where_the_walls_leak(tmp_path, monkeypatch, capsys):
     write(assignment(NAME).master, tmp_path / "ada.ipynb")
     words = ["grade", str(tmp_path), "--assignment", NAME, "--out", str(tmp_path / "out")]
-    monkeypatch.setattr("moelib.classroom.__main__.leaks", lambda: ["the network is open"])
+    assert main([*words, "--secret", str(tmp_path / "misspelt")]) == 1
+    assert "there is no course secret" in capsys.readouterr().err
+    read_secret(tmp_path / "secret", create=True)
+    words += ["--secret", str(tmp_path / "secret")]
+    monkeypatch.setattr("moelib.classroom.__main__.leaks", lambda **_: ["the network is open"])
     assert main(words) == 1
     assert "cannot be contained on this machine: the network is open" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

@@ -9,10 +9,21 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
-from submissions import NAMES, assignment, cell, needs_walls, points, shares, write
+from submissions import (
+    NAMES,
+    assignment,
+    cell,
+    mark_of,
+    needs_walls,
+    paper,
+    points,
+    shares,
+    write,
+)
 
 from moelib import random_model
 from moelib.classroom import Limits, grade, released, sandbox, submission
+from moelib.classroom.inside import unpack
 
 pytestmark = needs_walls
 ROOT = Path(__file__).resolve().parents[2]
@@ -146,10 +157,10 @@ def test_an_attack_costs_its_own_question_alone(attack, hand_in):
 def test_an_attack_inside_a_call_costs_that_question_alone(hand_in):
     nb = with_code(HIT, f"def {HIT}(*given):\n    while True:\n        pass", instead=True)
     cell(nb, f"test-{HIT}").source = ""
-    limits = Limits(step=1.0, total=120.0)
-    result = hand_in(nb, limits=limits)
+    result = hand_in(nb, limits=Limits(step=8.0, total=120.0))
     assert points(result)[HIT] == 0
-    assert "stopped" in {e.question: e for e in result.earned}[HIT].reason
+    reason = {e.question: e for e in result.earned}[HIT].reason
+    assert "stopped after 8 seconds" in reason and "not called after" in reason
     assert lost(result) == {HIT}
 
 
@@ -199,13 +210,14 @@ for path in [*pathlib.Path('/proc').glob('*/cmdline'), *pathlib.Path('/proc').gl
     except OSError: pass
 names = [str(p) for top in ('/files', '/homework', '/tmp') for p in pathlib.Path(top).rglob('*')]
 """
-    nb = with_code(HIT, code + f"{HIT} = lambda *given: seen + str(names)", instead=True)
+    code += "told = np.frombuffer((seen + str(names)).encode(), dtype=np.uint8)\n"
+    nb = with_code(HIT, code + f"{HIT} = lambda *given: told", instead=True)
     found = assignment(NAME)
     handed_in = submission.Submission({HIT: cell(nb, HIT).source})
     data = found.folder / "data.npz"
     outcome = sandbox.run(submission.job_for(handed_in, found.paper("ada", SECRET), data), QUICK)
-    everything = json.dumps(outcome.answers)
-    assert f"{HIT}/0" in outcome.answers
+    everything = bytes(unpack(outcome.answers[f"{HIT}/0"]).astype(np.uint8)).decode()
+    assert "/files/data.npz" in everything
     assert SECRET.decode() not in everything
     assert "marking.py" not in everything and "mistakes.py" not in everything
 
@@ -221,6 +233,8 @@ CORRUPT = {
     "odd cells": b'{"cells": [1, null]}',
     "bytes": b"\xff\xfe\x00",
     "deep": b"[" * 100_000,
+    "lists": b'{"cells": [' + b"[]," * 600_000 + b"[]]}",
+    "large": b'{"cells": []}' + bytes(21 * 2**20),
 }
 
 
@@ -237,7 +251,7 @@ def test_no_file_and_a_link_to_another_file(tmp_path):
     for name in ("none.ipynb", "link.ipynb"):
         result = grade(tmp_path / name, assignment(NAME), "ada", SECRET)
         assert sum(points(result).values()) == 0
-        assert "not a file" in result.remarks[0]
+        assert f"there is no file {name}" in result.remarks[0]
 
 
 def test_reordered_cells_are_put_back(hand_in):
@@ -274,6 +288,36 @@ def test_locked_cells_come_from_the_master(hand_in):
     assert result.most < 1000
 
 
+def test_follow_on_errors_name_what_to_repair_first(hand_in):
+    nb = with_code("log_gate", "def log_gate(X, W):\n    raise ValueError('no')", instead=True)
+    reasons = {e.question: e.reason for e in hand_in(nb).earned}
+    assert "ValueError in log_gate: no" in reasons["log_gate"]
+    assert "repair that first" not in reasons["log_gate"]
+    assert "it uses log_gate: repair that first" in reasons["log_density"]
+    assert reasons["relabel"] == "right"
+
+
+def test_a_given_cell_that_fails_is_a_remark(hand_in):
+    """What the student's own cells spoil for the master's is said, not only felt."""
+    nb = solved()
+    nb.cells.insert(0, nbformat.v4.new_code_cell("import numpy\nnumpy.load = None"))
+    result = hand_in(nb)
+    (remark,) = result.remarks
+    assert remark.startswith("the given cell") and "TypeError" in remark
+
+
+def test_texts_that_were_left_as_released_earn_nothing(hand_in):
+    """A person reads what was written; what was not written is marked, and costs no time."""
+    nb, blank = solved(), released(solved())
+    for name in ("linear_system", "noise_figure"):
+        cell(nb, name).source = cell(blank, name).source
+    earned = {e.question: e for e in hand_in(nb).earned}
+    for name in ("linear_system", "noise_figure"):
+        assert earned[name].points == 0 and earned[name].reason == "nothing was written here"
+    assert earned["flips"].points is None
+    assert earned["flips"].part.startswith("3 ")
+
+
 def test_metadata_of_strange_types_break_nothing(hand_in):
     nb = json.loads(json.dumps(released(solved())))
     for i, c in enumerate(nb["cells"]):
@@ -295,21 +339,26 @@ def estimates():
 
 
 @pytest.mark.parametrize(("name", "question"), sorted(set(estimates())))
-@pytest.mark.parametrize("cheat", ["axes", "public seed", "minus seven"])
-def test_estimates_without_data_or_sense_earn_nothing(name, question, cheat, hand_in):
+@pytest.mark.parametrize("cheat", ["axes", "public seed", "minus seven", "minus one"])
+def test_estimates_without_data_or_sense_earn_nothing(name, question, cheat, tmp_path):
     """``np.eye`` is no truth of ours, no public seed makes one, and -7 A is not A."""
     found = assignment(name)
-    shapes = [
-        np.shape(part) for part in _parts(found.paper("ada", SECRET).cases[question][0].expected)
-    ]
+    shapes = [np.shape(part) for part in _parts(paper(name).cases[question][0].expected)]
     code = CHEATS[cheat].format(shapes=shapes, question=question)
     nb = found.master
     c = cell(nb, question)
-    c.source = f"{c.source}\n\n{code}" if cheat == "minus seven" else code
-    result = hand_in(nb, name, Limits())
-    assert shares(result)[question] < 0.05
+    c.source = f"{c.source}\n\n{code}" if cheat in SPOILS else code
+    assert mark_of(write(nb, tmp_path / "s.ipynb"), found, question).share < 0.05
 
 
+SPOIL = (
+    "_right = {question}\n"
+    "def {question}(*given):\n"
+    "    answer = _right(*given)\n"
+    "    many = isinstance(answer, (tuple, list))\n"
+    "    first = FACTOR * np.asarray(answer[0] if many else answer)\n"
+    "    return (first, *answer[1:]) if many else first"
+)
 CHEATS = {
     "axes": "def {question}(*given):\n"
     "    parts = [np.eye(*s) if len(s) == 2 else np.ones(s) for s in {shapes}]\n"
@@ -318,13 +367,10 @@ CHEATS = {
     "    rng = np.random.default_rng(0)\n"
     "    parts = [rng.normal(size=s) for s in {shapes}]\n"
     "    return parts[0] if len(parts) == 1 else tuple(parts)",
-    "minus seven": "_right = {question}\n"
-    "def {question}(*given):\n"
-    "    answer = _right(*given)\n"
-    "    many = isinstance(answer, (tuple, list))\n"
-    "    first = -7 * np.asarray(answer[0] if many else answer)\n"
-    "    return (first, *answer[1:]) if many else first",
+    "minus seven": SPOIL.replace("FACTOR", "-7"),
+    "minus one": SPOIL.replace("FACTOR", "-1"),
 }
+SPOILS = ("minus seven", "minus one")
 
 
 def _parts(expected):

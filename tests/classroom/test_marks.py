@@ -1,6 +1,9 @@
 """Distances and points: symmetries of the model cost nothing, everything else does."""
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -65,6 +68,31 @@ def test_signs_and_lengths_cost(seed, i):
         assert up_to_order((other, W), (A, W))[0] > 0.1
     assert up_to_order((-7 * A, W), (A, W))[0] > 1
     assert up_to_order((A, -W), (A, W))[0] > 0.5
+
+
+def test_two_equal_experts_have_the_order_of_their_gates():
+    A, W = np.array([[1.0, 0], [1.0, 0], [0, 1.0]]), np.array([[2.0, 1], [-1.0, 3]])
+    assert up_to_order((A[[1, 0, 2]], W[::-1]), (A, W))[0] == 0
+    near = A + [[1e-3, 0], [0, 0], [0, 0]]  # the order of the experts alone would be the other
+    assert up_to_order((near, W[[1, 0]]), (A[[1, 0, 2]], W[[1, 0]]))[0] < 2e-3
+
+
+def test_gates_of_one_and_two_experts_come_in_several_forms():
+    A, W = np.array([[1.0, 0], [0, 2.0]]), np.array([[3.0, 1]])
+    for gates in (W, W[0], [3.0, 1.0], np.vstack([W, [[0, 0]]]) + 5, W.astype(int)):
+        assert up_to_order((A, gates), (A, W))[0] == 0
+    for gates in (np.zeros((0, 2)), [], np.ones((1, 2))):
+        assert up_to_order((A[:1], gates), (A[:1], np.zeros((0, 2))))[0] == 0
+    for gates in (W.ravel()[:1], np.vstack([W, W, W]), W[None], np.ravel([W, 0 * W]), None):
+        assert up_to_order((A, gates), (A, W))[0] == np.inf
+
+
+def test_numbers_too_large_to_compare_are_far():
+    A, W = np.array([[1.0, 0], [0, 2.0]]), np.array([[3.0, 1]])
+    for huge in (1.7e308, -1.7e308):
+        with np.errstate(all="ignore"):
+            assert up_to_order((A, np.array([[huge, -huge]])), (A, W))[0] > 1e300
+            assert relative(np.array([huge, -huge]), np.array([1.0, 2.0]))[0] > 1e300
 
 
 def test_words_say_which_expert_and_what():
@@ -143,6 +171,55 @@ def test_a_right_answer_and_a_known_mistake_get_their_words():
     assert "number 1, number 2" in half.reason and "You squared" not in half.reason
 
 
+def nothing(answer, expected):
+    """A distance that is not careful: whatever comes is right, or it overflows to NaN."""
+    return max(0.0, float(np.ravel(answer)[0]) - float(np.ravel(answer)[0]))
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ("6.0", "not text"),
+        (["6.0"], "not text"),
+        (6 + 1j, "not complex numbers"),
+        (np.array([6 + 1j]), "not complex numbers"),
+        (float("nan"), "not numbers that are not finite"),
+        (np.array([6, np.inf]), "not numbers that are not finite"),
+        (None, "no answer yet"),
+        ((6.0, None), "no answer yet"),
+    ],
+)
+def test_what_is_no_number_is_refused_before_any_distance(answer, words):
+    paper = toy(distance=nothing).paper("practice")
+    result = mark(paper, "double", [pack(answer)] * 3)
+    assert result.share == 0 and words in result.reason
+
+
+def test_a_complex_number_without_imaginary_part_is_a_number():
+    replies = answers(lambda x: 2 * x + 0j)
+    assert mark(toy().paper("practice"), "double", replies).share == 1
+
+
+@pytest.mark.parametrize("error", [-1.0, float("nan"), -float("inf")])
+def test_an_error_that_is_none_earns_nothing(error):
+    paper = toy(distance=lambda answer, expected: error).paper("practice")
+    assert mark(paper, "double", answers(lambda x: 2 * x)).share == 0
+
+
+@mistake("double", keeps=0.0)
+def once_for_double(x):
+    """You gave the number itself."""
+    return 0.0 if x == 3.0 else x
+
+
+def test_a_mistake_that_happens_to_be_right_is_not_named():
+    """Where a mistake answers as the right one does, a near miss is no sign of it."""
+    found = replace(toy(full=1e-12), variants=(once_for_double,))
+    question = Question("double", lambda rng, personal: [Case((3.0,), 0.0)], 1e-12, 1e-2)
+    paper = replace(found, questions={"double": question}).paper("practice")
+    assert "the number itself" not in mark(paper, "double", [pack(1e-320)]).reason
+
+
 def test_no_answer_is_no_error_of_the_grader():
     replies = [RuntimeError("double is not defined"), {"array": "?"}, {"rng": "x"}]
     result = mark(toy().paper("practice"), "double", replies)
@@ -190,7 +267,29 @@ def test_a_generator_crosses_as_its_seed():
     assert unpack(pack(Rng(5))).normal() == np.random.default_rng(5).normal()
 
 
-@pytest.mark.parametrize("value", [object(), lambda: 0, np.array([object()]), np.zeros(10**6 + 1)])
+@pytest.mark.parametrize(
+    "value",
+    [
+        np.arange(3.0).astype(object),
+        pd.DataFrame(np.arange(6.0).reshape(2, 3)).convert_dtypes(),
+        list(np.arange(20_000.0)),
+        [[1.0, 2.0]] * 500,
+    ],
+)
+def test_tables_and_long_lists_cross_as_arrays(value):
+    np.testing.assert_array_equal(unpack(pack(value)), np.array(value, dtype=float))
+
+
+def test_what_is_masked_is_no_answer():
+    back = unpack(pack(np.ma.masked_array([1.0, 2.0], mask=[False, True])))
+    np.testing.assert_array_equal(back, [1.0, np.nan])
+
+
+@pytest.mark.parametrize(
+    "value",
+    [object(), lambda: 0, np.array([object()]), np.zeros(10**6 + 1), "x" * 201, 10**30],
+    ids=["object", "function", "objects", "a million", "long text", "huge"],
+)
 def test_other_things_do_not_cross(value):
     with pytest.raises(ValueError):
         pack(value)

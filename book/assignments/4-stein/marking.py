@@ -112,7 +112,7 @@ def gauss_hermite_cases(rng, personal):
 
 
 def q4_cases(rng, personal):
-    """Four links, none of them odd and none of them in the book."""
+    """Four links, none of them odd and none of them on the sheet."""
     z, weight = gauss_hermite(80)
     u = rng.uniform(0.5, 1.0, 4)
     links = {

@@ -78,6 +78,21 @@ def constant_over_24(answer, g, z, weight, noise):
     return np.array([*answer[:4], answer[4] / 24])
 
 
+@mistake("q4", keeps=0.0)
+def hermite_without_the_order(g, z, weight, noise):
+    """Your c_4 is the one of a wrong He_4, whose recurrence subtracts He_(j-1)
+    and not j He_(j-1): mend `hermite` first.
+    """
+    s, t = noise**2, [np.ones_like(z), z]
+    for _ in range(3):
+        t.append(z * t[-1] - t[-2])
+    powers = [g, g**2 + s, g**3 + 3 * s * g, g**4 + 6 * s * g**2 + 3 * s**2]
+    K = (np.array(powers) * weight) @ np.array(t).T
+    gamma, beta, alpha = np.linalg.solve(K[:3, 1:4].T, -K[3, 1:4])
+    mean, *_, c4 = np.array([gamma, beta, alpha, 1.0]) @ K
+    return np.array([alpha, beta, gamma, mean, c4])
+
+
 @mistake("star_transform", keeps=0.0, wraps=True)
 def other_side_of_the_jump(answer, thresholds):
     """Your boundary terms have the opposite sign: a level begins at its lower
@@ -118,6 +133,14 @@ def variance_alone(answer, thresholds):
     of the Hermite polynomial beside it.
     """
     return answer / 6
+
+
+@mistake("star_price", keeps=0.0, wraps=True)
+def price_of_another_scale(answer, thresholds):
+    """Your transform has c_3 = 3! and your price takes c_3 to be 1: scale it,
+    or divide by the square of its own constant.
+    """
+    return answer * 36
 
 
 @mistake("moment3", keeps=0.0)

@@ -90,6 +90,18 @@ def bare_newton_steps(X, y, A, noise, ridge):
     return W
 
 
+@equivalent("learn_gates")
+def all_gates_of_a_fit(answer, X, y, A, noise, ridge):
+    """All k gates, with another base: the last one is not zero."""
+    return np.vstack([answer, np.zeros((1, answer.shape[1]))]) - answer[0]
+
+
+@equivalent("learn_gates")
+def one_gate_as_a_row(answer, X, y, A, noise, ridge):
+    """For two experts the one gate as an array (d,)."""
+    return answer[0] if len(answer) == 1 else answer
+
+
 @mistake("gate_information", keeps=0.0, wraps=True)
 def lost_for_left(answer, W, X, A, noise):
     """You returned the posterior part: that is lost, the rest is left."""
