@@ -183,17 +183,16 @@ def rounded(minutes: float) -> int:
 
 def table(root: Path = ROOT) -> str:
     """The table of minutes, in Markdown."""
-    rows = ["| Page | Skim | With the proofs | Exercises | ★ | ★★ | ★★★ |"]
-    rows.append("|---|--:|--:|--:|--:|--:|--:|")
+    rows = ["| Page | Skim | Proofs | Exercises | ★, ★★, ★★★ |", "|---|--:|--:|--:|--:|"]
     totals = [0, 0, 0]
     for page, path in notebooks(root).items():
         counts = count(nbformat.read(path, as_version=4))
         minutes = [rounded(counts.skim), rounded(counts.close), counts.practice]
         totals = [a + b for a, b in zip(totals, minutes)]
-        cells = [*minutes, *(counts.exercises.count(stars) for stars in STARS)]
-        rows.append(f"| {{doc}}`/{page}` | " + " | ".join(map(str, cells)) + " |")
+        kinds = ", ".join(str(counts.exercises.count(stars)) for stars in STARS)
+        rows.append(f"| {{doc}}`/{page}` | " + " | ".join(map(str, [*minutes, kinds])) + " |")
     hours = " | ".join(f"{total / 60:.0f} h" for total in totals)
-    return "\n".join([*rows, f"| together | {hours} | | | |"])
+    return "\n".join([*rows, f"| together | {hours} | |"])
 
 
 if __name__ == "__main__":

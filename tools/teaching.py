@@ -28,7 +28,7 @@ def hours(assignment: Assignment) -> tuple[str, str]:
 
 def sets() -> str:
     """Points and hours of the problem sets, in Markdown."""
-    rows = ["| Set | Points | By machine | By hand | Hours | With the extension |"]
+    rows = ["| Set | Points | Machine | Hand | Hours | Extended |"]
     rows += ["|---|--:|--:|--:|--:|--:|"]
     for assignment in assignments():
         cells = [c for c in assignment.master.cells if "points" in c.metadata["nbgrader"]]

@@ -1,5 +1,6 @@
 """Every assignment: solvable, nothing for a blank, no leak; mistakes lose what they should."""
 
+import inspect
 import re
 import shutil
 from functools import cache
@@ -12,7 +13,7 @@ from submissions import NAMES, answered_with, cell, needs_walls, shares, write
 
 from moelib.classroom import grade, load, mark, released
 from moelib.classroom.grading import answers_to
-from moelib.classroom.inside import pack, unpack
+from moelib.classroom.inside import complaint, pack, unpack
 from moelib.classroom.sandbox import run
 from moelib.classroom.submission import is_answer, is_test, job_for, read
 
@@ -117,11 +118,40 @@ def test_forms_of_the_right_answer(name, form):
         assert result.share == (form in SAME), (question, result)
 
 
+def replies_of(name, variant):
+    """What a known answer replies to the practice student's paper, asked here and now."""
+    asked, right = reference(name)
+    for case, reply in zip(asked.cases[variant.question], right[variant.question]):
+        given = [unpack(reply)] if variant.wraps else []
+        if case.args is None:
+            names = list(inspect.signature(variant.function).parameters)[len(given) :]
+            args = [asked.personal.data[key] for key in names]
+        else:
+            args = [unpack(pack(value)) for value in case.args]
+        try:
+            yield pack(variant.function(*given, *args))
+        except Exception as error:
+            yield RuntimeError(complaint(error))
+
+
 @pytest.mark.parametrize(("name", "variant"), VARIANTS)
-def test_a_variant_keeps_what_it_should(name, variant, tmp_path):
-    path = write(answered_with(name, variant), tmp_path / "s.ipynb")
-    result = submissions.mark_of(path, assignment(name), variant.question)
+@pytest.mark.filterwarnings("ignore")  # of mistakes, which divide by what they should not
+def test_a_variant_keeps_what_it_should(name, variant):
+    asked, _ = reference(name)
+    result = mark(asked, variant.question, list(replies_of(name, variant)))
     assert abs(result.share - variant.keeps) < 0.05, result
+
+
+@every_set
+def test_a_mistake_in_a_notebook_costs_its_own_question(name, tmp_path):
+    """As many points as here, when a student writes it down and hands it in."""
+    asked, _ = reference(name)
+    wrong = assignment(name).mistakes[-1]
+    result = graded(answered_with(name, wrong), name, tmp_path)
+    (earned,) = [e for e in result.earned if e.question == wrong.question]
+    here = mark(asked, wrong.question, list(replies_of(name, wrong)))
+    assert abs(earned.points / earned.most - here.share) < 1e-3
+    assert earned.reason != "right"
 
 
 @every_set

@@ -7,6 +7,7 @@ from scipy.special import logsumexp
 
 from moelib import GatedModel
 from moelib.classroom import Case, Personal, Question, relative, up_to_order
+from moelib.classroom.distances import gate_rows
 
 NOISES = np.geomspace(0.01, 10, 13)
 
@@ -100,6 +101,18 @@ def nats(answer, expected):
     """Largest difference of logarithms, whatever their size."""
     error, words = relative(answer, expected)
     return error * np.abs(expected).max(), words
+
+
+def in_this_order(answer, expected):
+    """Largest relative difference; the zero gate may be written out."""
+    A, W = expected
+    rows = gate_rows(answer[1], *A.shape) if len(answer) == 2 else None
+    if rows is None:
+        return relative(answer, expected)
+    error, words = relative((answer[0], rows[:-1]), (A, W))
+    if rows[-1].any():
+        return np.inf, "the last gate is not zero: re-base"
+    return error, words
 
 
 # --- the questions ------------------------------------------------------------
@@ -203,7 +216,7 @@ def gate_penalty_cases(rng, personal):
 
 def experts_from_pairs_cases(rng, personal):
     """The student's own pairs; four dimensions; a router of two half-spaces;
-    opposite experts.
+    experts of opposite directions.
     """
     data, own = personal.data, personal.truth["pair"]
     cases = [
@@ -215,7 +228,7 @@ def experts_from_pairs_cases(rng, personal):
     asked = {
         "four dimensions": (directions(rng, 2, 4, 1.2, 2.0), 1),
         "a router": (directions(rng, 2, 3, 1.2, 2.0), 30),
-        "opposite experts": (np.vstack([a, -a]), 1),
+        "opposite directions": (np.vstack([a, -1.3 * a]), 1),
     }
     for label, (pair, length) in asked.items():
         X, y = noise_free(
@@ -239,7 +252,9 @@ QUESTIONS = [
     ),
     Question("posterior", posterior_cases, full=1e-8, none=1e-2),
     Question("sample_labels", sample_labels_cases, full=1e-8, none=1e-2),
-    Question("relabel", relabel_cases, full=1e-8, none=1e-2),
+    Question(
+        "relabel", relabel_cases, full=1e-8, none=1e-2, distance=in_this_order
+    ),
     Question("gate_penalty", gate_penalty_cases, full=1e-8, none=1e-2),
     Question(
         "experts_from_pairs",

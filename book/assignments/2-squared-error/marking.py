@@ -5,6 +5,7 @@ from scipy.optimize import least_squares
 
 from moelib import GatedModel
 from moelib.classroom import Case, Personal, Question, up_to_order
+from moelib.classroom.distances import gate_rows
 
 NOISE = 0.1
 
@@ -114,13 +115,26 @@ def lowest_loss(X, y, A, W):
 def excess_loss(answer, expected):
     """How far the loss of a fit is above the lowest, relative to it."""
     X, y, lowest = expected
+    if not isinstance(answer, tuple | list) or len(answer) != 2:
+        return np.inf, "a pair of experts and gates was expected"
     d = X.shape[1]
-    A, W = np.asarray(answer[0], float), np.asarray(answer[1], float)
-    if A.shape != (2, d) or W.shape != (1, d):
+    A, gates = np.asarray(answer[0], float), gate_rows(answer[1], 2, d)
+    if A.shape != (2, d) or gates is None:
         return np.inf, f"experts {(2, d)} and gates {(1, d)} were expected"
-    reached = loss(X, y, A, W)
+    reached = loss(X, y, A, (gates - gates[-1])[:-1])
+    if not np.isfinite(reached):
+        return np.inf, "its loss is not finite"
     words = f"its loss is {reached:.5f}, and there is one of {lowest:.5f}"
-    return max(0.0, reached / lowest - 1), words
+    return np.maximum(0.0, reached / lowest - 1), words
+
+
+def with_advice(answer, expected):
+    """Distance up to order; what to look at first if a fit went nowhere."""
+    error, words = up_to_order(answer, expected)
+    if error > 0.1 and words in ("", "the gates do not fit"):
+        advice = "check your derivatives first, by differences, then your steps"
+        return error, ": ".join(filter(None, [words, advice]))
+    return error, words
 
 
 # --- the questions ------------------------------------------------------------
@@ -218,7 +232,7 @@ QUESTIONS = [
         fit_least_squares_cases,
         full=1e-3,
         none=0.1,
-        distance=up_to_order,
+        distance=with_advice,
     ),
     Question("predicted_gain", predicted_gain_cases, full=1e-6, none=1e-2),
     Question(

@@ -34,6 +34,14 @@ def sigmoid_gates(X, A, W):
     return (np.exp(-np.logaddexp(0, -s)) * (X @ A.T)).sum(axis=1)
 
 
+@mistake("mean_function", keeps=0.0)
+def zero_gate_first(X, A, W):
+    """You gave the zero gate to the first expert: it is the last one's."""
+    s = np.column_stack([np.zeros(len(X)), X @ W.T])
+    p = np.exp(s - np.logaddexp.reduce(s, axis=1, keepdims=True))
+    return (p * (X @ A.T)).sum(axis=1)
+
+
 @mistake("loss_gradient", keeps=0.0, wraps=True)
 def half_the_loss(answer, X, y, A, W):
     """You differentiated half the loss: a factor of 2 is missing."""
@@ -59,8 +67,28 @@ def scores_apart(X, y, A, W):
     g_i.
     """
     s = np.column_stack([X @ W.T, np.zeros(len(X))])
-    s = s - s.max(axis=1, keepdims=True)
-    p = np.exp(s) / np.exp(s).sum(axis=1, keepdims=True)
+    p = np.exp(s - np.logaddexp.reduce(s, axis=1, keepdims=True))
+    g = X @ A.T
+    r = 2 * ((p * g).sum(axis=1) - y)[:, None] / len(X)
+    return (r * p).T @ X, ((r * p * (1 - p) * g).T @ X)[:-1]
+
+
+@mistake("loss_gradient", keeps=0.0)
+def slopes_not_centred(X, y, A, W):
+    """In the gates' part you used p_i g_i: softmax gives p_i (g_i - m)."""
+    s = np.column_stack([X @ W.T, np.zeros(len(X))])
+    p = np.exp(s - np.logaddexp.reduce(s, axis=1, keepdims=True))
+    g = X @ A.T
+    r = 2 * ((p * g).sum(axis=1) - y)[:, None] / len(X)
+    return (r * p).T @ X, ((r * p * g).T @ X)[:-1]
+
+
+@mistake("loss_gradient", keeps=0.0)
+def gradient_of_sigmoids(X, y, A, W):
+    """You weighed each expert by a sigmoid of its own score: mend
+    `mean_function` first.
+    """
+    p = np.exp(-np.logaddexp(0, -X @ np.vstack([W, 0 * W[:1]]).T))
     g = X @ A.T
     r = 2 * ((p * g).sum(axis=1) - y)[:, None] / len(X)
     return (r * p).T @ X, ((r * p * (1 - p) * g).T @ X)[:-1]
@@ -70,9 +98,20 @@ def scores_apart(X, y, A, W):
 def gates_not_centred(X, A, W):
     """In the gates' block you used p_i g_i: softmax gives p_i (g_i - m)."""
     s = np.column_stack([X @ W.T, np.zeros(len(X))])
-    s = s - s.max(axis=1, keepdims=True)
-    p = np.exp(s) / np.exp(s).sum(axis=1, keepdims=True)
+    p = np.exp(s - np.logaddexp.reduce(s, axis=1, keepdims=True))
     factors = np.hstack([p, (p * (X @ A.T))[:, :-1]])
+    J = (factors[:, :, None] * X[:, None]).reshape(len(X), -1)
+    return J.T @ J / len(X)
+
+
+@mistake("bread", keeps=0.0)
+def scores_alone(X, A, W):
+    """In the gates' block you used p_i (1 - p_i) g_i, as if its own score moved
+    p_i alone: it moves all of them, which gives p_i (g_i - m).
+    """
+    s = np.column_stack([X @ W.T, np.zeros(len(X))])
+    p = np.exp(s - np.logaddexp.reduce(s, axis=1, keepdims=True))
+    factors = np.hstack([p, (p * (1 - p) * (X @ A.T))[:, :-1]])
     J = (factors[:, :, None] * X[:, None]).reshape(len(X), -1)
     return J.T @ J / len(X)
 
@@ -168,6 +207,38 @@ def noise_alone(X, A, W, noise):
     return (A.size + W.size) * noise**2 / len(X)
 
 
+@mistake("predicted_gain", keeps=0.0)
+def jacobian_not_centred(X, A, W, noise):
+    """Your derivatives by the gates are p_i g_i and not p_i (g_i - m): mend
+    `bread` first.
+    """
+    s = np.column_stack([X @ W.T, np.zeros(len(X))])
+    p = np.exp(s - np.logaddexp.reduce(s, axis=1, keepdims=True))
+    g = X @ A.T
+    v = noise**2 + (p * g**2).sum(axis=1) - (p * g).sum(axis=1) ** 2
+    J = np.hstack([p, (p * g)[:, :-1]])[:, :, None] * X[:, None]
+    J = J.reshape(len(X), -1)
+    return np.trace(np.linalg.solve(J.T @ J, (J.T * v) @ J)) / len(X)
+
+
+@mistake("predicted_gain", keeps=0.0, wraps=True)
+def bread_summed(answer, X, A, W, noise):
+    """Your B is a sum over the inputs and your M a mean: check `bread`."""
+    return answer / len(X)
+
+
+@mistake("predicted_gain", keeps=0.0)
+def noise_not_squared(X, A, W, noise):
+    """You added sigma to the spread: a variance is sigma squared."""
+    s = np.column_stack([X @ W.T, np.zeros(len(X))])
+    p = np.exp(s - np.logaddexp.reduce(s, axis=1, keepdims=True))
+    g, m = X @ A.T, (p * (X @ A.T)).sum(axis=1, keepdims=True)
+    v = noise + (p * (g - m) ** 2).sum(axis=1)
+    J = np.hstack([p, (p * (g - m))[:, :-1]])[:, :, None] * X[:, None]
+    J = J.reshape(len(X), -1)
+    return np.trace(np.linalg.solve(J.T @ J, (J.T * v) @ J)) / len(X)
+
+
 @mistake("predicted_gain", keeps=0.0, wraps=True)
 def not_divided(answer, X, A, W, noise):
     """You left out the division by n."""
@@ -187,3 +258,10 @@ def one_line(X, y):
     """
     a = np.linalg.lstsq(X, y, rcond=None)[0]
     return np.array([a, a]), np.zeros((1, X.shape[1]))
+
+
+@equivalent("best_fit")
+def both_gates_written(answer, X):
+    """Experts in the other order and both gates, shifted by one vector."""
+    W = np.array(answer[1])
+    return np.array(answer[0])[::-1], np.vstack([0 * W, W]) + 1.5
