@@ -1,5 +1,6 @@
 """Grade one submission: run it inside the walls, compare what comes out, say why."""
 
+import ast
 import hashlib
 import re
 import tempfile
@@ -200,14 +201,23 @@ def _first_things_first(marks, submission):
     told, faulty = {}, list[str]()
     for name, found in marks.items():
         if found.share < 1:
-            source = submission.answers.get(name, "")
-            built_on = [other for other in faulty if re.search(rf"\b{other}\b", source)]
+            used = _names(submission.answers.get(name, ""))
+            built_on = [other for other in faulty if other in used]
             faulty.append(name)
             if built_on:
                 words = f"{found.reason}; it uses {', '.join(built_on)}: repair that first"
                 found = Mark(found.share, words)
         told[name] = found
     return told
+
+
+def _names(source) -> set:
+    """Names that code uses; none where it is no Python."""
+    try:
+        nodes = list(ast.walk(ast.parse(source)))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return set()
+    return {node.id for node in nodes if isinstance(node, ast.Name)}
 
 
 def _untouched(submission, assignment):

@@ -147,20 +147,6 @@ def certified_at_the_start(X, y, A0, W0, noise0):
     return abs(slope), 1.0, np.log(f.sum(axis=1)).mean()
 
 
-@mistake("restarts_needed", keeps=1 / 7)
-def mean_time_to_success(p, confidence):
-    """You returned 1/p, the mean number of starts until a success: it says
-    nothing of the confidence.
-    """
-    return int(np.ceil(1 / p))
-
-
-@mistake("restarts_needed", keeps=2 / 7, wraps=True)
-def one_start_too_few(answer, p, confidence):
-    """You rounded down: with that many starts the confidence is not reached."""
-    return max(1, answer - 1)
-
-
 @mistake("fit", keeps=0.0, wraps=True)
 def flipped_sign(answer, X, y, k, rng):
     """One expert has the opposite sign: signs are no symmetry of a linear

@@ -44,6 +44,25 @@ def constant_left_out(A, X, q2, q4, mu, lam):
     )
 
 
+@mistake("l4_samples", keeps=0.0)
+def rows_taken_for_orthogonal(A, X, q2, q4, mu, lam):
+    """You left out 2 Gamma_ij^2 of the score's constant: rows are not
+    orthogonal.
+    """
+    n, t, G = len(X), X @ A.T, A @ A.T
+    g, second = np.diag(G), q4 @ t**2 / n
+    pairs = (t**2).T @ (q4[:, None] * t**2) / n
+    pairs = pairs - 4 * G * (t.T @ (q4[:, None] * t)) / n
+    pairs = pairs - np.outer(g, second) - np.outer(second, g)
+    pairs = pairs + q4.mean() * np.outer(g, g)
+    lengths = q2 @ t**2 / n - q2.mean() * g
+    return (
+        pairs.sum()
+        - (1 + mu) * np.trace(pairs)
+        + lam * np.sum((lengths - 1) ** 2)
+    )
+
+
 @mistake("l4_population", keeps=0.0)
 def shares_squared(A, experts, shares, mu, lam):
     """You squared the shares: an expert's weight is its share, once."""

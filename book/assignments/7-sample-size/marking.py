@@ -98,13 +98,18 @@ def first_kept(n, errors):
     return len(n) - 3
 
 
-def plan_n(n, errors, target, confidence):
-    """The least n at which the quantile of the error reaches the target."""
+def high_line(n, errors, confidence):
+    """The line of the quantile of the log error: slope and intercept."""
     i = first_kept(n, errors)
     slope, _, _, intercept = line(n[i:], errors[i:])
     over = np.log(errors[i:]) - intercept - slope * np.log(n[i:])[:, None]
-    reach = np.log(target) - intercept - np.quantile(over, confidence)
-    return int(np.ceil(np.exp(reach / slope)))
+    return slope, intercept + np.quantile(over, confidence)
+
+
+def plan_n(n, errors, target, confidence):
+    """The least n at which the quantile of the error reaches the target."""
+    slope, intercept = high_line(n, errors, confidence)
+    return int(np.ceil(np.exp((np.log(target) - intercept) / slope)))
 
 
 def information(a, noise):
@@ -187,13 +192,26 @@ def truncated_mean_cases(rng, _):
 
 
 def two_experts_cases(rng, personal):
-    """The student's own samples, then others."""
+    """The student's own samples, others, and a largest eigenvalue below 0."""
     calls = [(personal.data["X"], personal.data["y"])]
     for n, d in ((4000, 3), (6000, 9)):
         length = rng.uniform(1.3, 1.6)
         A = pair(rng.uniform(0.6, 0.9), rng, d) * length
         calls.append(draw(n, A, 0.4, rng))
-    return ask(two_experts, calls)
+    X, y = below_zero(rng)
+    last = Case((X, y), two_experts(X, y), "a negative eigenvalue")
+    return [*ask(two_experts, calls), last]
+
+
+def below_zero(rng):
+    """Samples of two equal experts, whose largest eigenvalue is negative."""
+    while True:
+        A = np.repeat(rng.uniform(0.8, 1.1, (1, 2)) * [[1, -1]], 2, axis=0)
+        X, y = draw(60, A, 0.3, rng)
+        mean, q = y @ X / len(y), y**2 - np.mean(y**2)
+        C = (X.T * q) @ X / (2 * len(y)) - np.outer(mean, mean)
+        if np.linalg.eigvalsh(C)[-1] < -0.02:
+            return X, y
 
 
 def measure_cases(rng, _):
@@ -237,13 +255,24 @@ def first_kept_cases(rng, _):
 
 
 def plan_n_cases(rng, _):
-    """Bends at small n, targets beyond the largest, three confidences."""
+    """Bends at small n, targets beyond the largest, three confidences; and a
+    plan so small that rounding shows.
+    """
     calls = []
     for confidence in (0.75, 0.85, 0.95):
         n, errors = pilot(rng)
         target = float(np.median(errors[-1]) / rng.uniform(1.5, 4))
         calls.append((n, errors, target, confidence))
-    return ask(plan_n, calls)
+    return [*ask(plan_n, calls), small_plan(rng)]
+
+
+def small_plan(rng):
+    """A target reached between two small integers, so that rounding shows."""
+    n, errors = pilot(rng)
+    slope, intercept = high_line(n, errors, 0.8)
+    least = int(rng.integers(5, 10))
+    target = float(np.exp(intercept + slope * np.log(least - 0.7)))
+    return Case((n, errors, target, 0.8), least, "a plan below ten")
 
 
 def my_n_cases(_, personal):
@@ -276,12 +305,14 @@ def part_by_part(answer, expected):
         return np.inf, "slope, standard error and chi-squared were expected"
     names = "the slope", "the standard error", "chi-squared"
     parts = [relative(a, e)[0] for a, e in zip(answer, expected)]
-    return max(parts), f"{names[int(np.argmax(parts))]} is off most"
+    return float(np.max(parts)), f"{names[np.argmax(parts)]} is off most"
 
 
 def same_integer(answer, expected):
     """0 for the right number, 1 for a wrong one."""
-    right = np.ndim(answer) == 0 and float(answer) == expected
+    if np.ndim(answer):
+        return 1.0, "one integer was expected"
+    right = float(answer) == expected
     return 0.0 if right else (1.0, f"{answer} is not the right number")
 
 

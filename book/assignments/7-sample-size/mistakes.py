@@ -72,6 +72,18 @@ def mean_left_in(X, y):
     return np.array([mean + half, mean - half])
 
 
+@mistake("two_experts", keeps=0.75)
+def size_of_a_negative_eigenvalue(X, y):
+    """You took the size of a negative eigenvalue: below zero it is noise, and
+    step 3 makes it zero.
+    """
+    mean, q = y @ X / len(y), y**2 - np.mean(y**2)
+    C = (X.T * q) @ X / (2 * len(y)) - np.outer(mean, mean)
+    values, vectors = np.linalg.eigh(C)
+    half = np.sqrt(np.abs(values[-1])) * vectors[:, -1]
+    return np.array([mean + half, mean - half])
+
+
 @equivalent("two_experts")
 def other_order(answer, X, y):
     """The experts in the other order."""
@@ -111,6 +123,34 @@ def order_not_matched(gap, sizes, trials, rng):
 
 
 @mistake("fit_exponent", keeps=0.0)
+def not_divided_by_trials(n, errors):
+    """You did not divide the variance over the trials by T: v is the variance
+    of the mean of T logarithms, not of one.
+    """
+    logs, t = np.log(errors), np.log(n)
+    r, w = logs.mean(axis=1), 1 / logs.var(axis=1, ddof=1)
+    middle = w @ t / w.sum()
+    spread = w @ (t - middle) ** 2
+    slope = w @ ((t - middle) * r) / spread
+    rest = r - w @ r / w.sum() - slope * (t - middle)
+    return slope, 1 / np.sqrt(spread), w @ rest**2
+
+
+@mistake("fit_exponent", keeps=0.0)
+def divided_by_all_trials(n, errors):
+    """You divided the variance over the trials by T: asked is T - 1, and then
+    a division by T.
+    """
+    logs, t = np.log(errors), np.log(n)
+    r, w = logs.mean(axis=1), errors.shape[1] / logs.var(axis=1)
+    middle = w @ t / w.sum()
+    spread = w @ (t - middle) ** 2
+    slope = w @ ((t - middle) * r) / spread
+    rest = r - w @ r / w.sum() - slope * (t - middle)
+    return slope, 1 / np.sqrt(spread), w @ rest**2
+
+
+@mistake("fit_exponent", keeps=0.0)
 def no_weights(n, errors):
     """You gave all sizes the same weight, although their mean log errors are
     not equally sure.
@@ -138,8 +178,8 @@ def log_of_the_mean(n, errors):
 
 @mistake("first_kept", keeps=0.25)
 def nothing_dropped(n, errors):
-    """You keep all sizes: where the smallest are not on the line yet, they
-    bend the fit.
+    """You keep all sizes, by choice or because the chi-squared of your
+    fit_exponent is too small: sizes that are not on the line yet bend the fit.
     """
     return 0
 
@@ -171,14 +211,23 @@ def typical_and_not_sure(n, errors, target, confidence):
 
 @mistake("plan_n", keeps=0.0)
 def small_sizes_kept(n, errors, target, confidence):
-    """You kept the small sizes, where the error is above its power of n: they
-    make the slope too steep and the plan too small.
+    """You kept the small sizes, by choice or because the chi-squared of your
+    fit_exponent is too small: the error is above its power of n there, which
+    makes the slope too steep and the plan too small.
     """
     logs, t = np.log(errors), np.log(n)
     w = np.sqrt(errors.shape[1] / logs.var(axis=1, ddof=1))
     slope, intercept = np.polyfit(t, logs.mean(axis=1), 1, w=w)
     q = np.quantile(logs - intercept - slope * t[:, None], confidence)
     return int(np.ceil(np.exp((np.log(target) - intercept - q) / slope)))
+
+
+@mistake("plan_n", keeps=0.75, wraps=True)
+def rounded_down(answer, n, errors, target, confidence):
+    """You rounded down: at the integer below, the error is still above the
+    target.
+    """
+    return answer - 1
 
 
 @mistake("my_n", keeps=0.0)
