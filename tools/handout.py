@@ -11,6 +11,7 @@ import hashlib
 import re
 import shutil
 import sys
+from html import escape
 from pathlib import Path
 
 import nbformat
@@ -28,6 +29,7 @@ from plain_myst import (
     plain,
 )
 
+MARKER = re.compile(r"^[ \t]*#[ \t]*NBVAL_CHECK_OUTPUT[ \t]*(\n|$)", re.MULTILINE)
 HIDDEN = {"hide-input", "remove-input", "hide-cell", "remove-cell"}
 NOTE = (
     "*This copy of the chapter has no solutions. Exercises, statements, figures and equations have "
@@ -114,16 +116,31 @@ def written_out(cell, fill, works):
     return done
 
 
+def with_alt(cell, alt: str | None):
+    """Write the alternative text of a cell's pictures so that every reader of notebooks finds it.
+
+    JupyterLab and nbconvert read none from the metadata, but show a picture that is written as
+    HTML; programs that want the bare picture still find it.
+    """
+    for out in cell.get("outputs", []):
+        if alt and (png := out.get("data", {}).get("image/png")):
+            out.metadata["image/png"] = {**out.metadata.get("image/png", {}), "alt": alt}
+            source = f"data:image/png;base64,{png.strip()}"
+            out.data["text/html"] = f'<img src="{source}" alt="{escape(alt)}">'
+    return cell
+
+
 def with_caption(cell, fill):
-    """A code cell, folded if the page hides it, and its figure's caption as a cell of text."""
+    """A code cell, folded if the page hides it, and its figure's caption as a cell of text.
+
+    A line that speaks to the book's tests alone is left out.
+    """
+    cell.source = MARKER.sub("", cell.source).strip("\n")
     cell.outputs = [out for out in cell.outputs if GLUE not in out.get("data", {})]
     if HIDDEN & set(cell.metadata.get("tags", [])):
         cell.metadata["jupyter"] = {"source_hidden": True}
     image = cell.metadata.pop("mystnb", {})
-    if alt := image.get("image", {}).get("alt"):
-        for out in cell.outputs:
-            if "image/png" in out.get("data", {}):
-                out.setdefault("metadata", {})["image/png"] = {"alt": alt}
+    with_alt(cell, image.get("image", {}).get("alt"))
     if not (figure := image.get("figure")):
         return [cell]
     caption = plain(figure["caption"], fill)

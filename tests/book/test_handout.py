@@ -16,9 +16,11 @@ import handout
 import nbformat
 import plain_myst
 import pytest
+from bs4 import BeautifulSoup
 from nbclient import NotebookClient
+from nbconvert import HTMLExporter
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from notebook_checks import text
+from notebook_checks import MARKER, text
 from plain_myst import ROOT
 
 from moelib.experiments.tables import find_table
@@ -51,7 +53,8 @@ def whole(nb):
 
 def lines_of(source):
     """Lines of at least 20 characters, outside roles: one role cuts a line into pieces."""
-    pieces = re.split(r"\n|\{[a-z:]+\}`[^`]+`", DIRECTIVE.sub("", source))
+    source = MARKER.sub("", DIRECTIVE.sub("", source))
+    pieces = re.split(r"\n|\{[a-z:]+\}`[^`]+`", source)
     return {piece.strip() for piece in pieces if len(piece.strip()) >= 20}
 
 
@@ -144,6 +147,37 @@ def test_no_name_comes_from_a_solution(page, chapters, handouts):
     assert handout.missing_names(handouts[page].cells) == []
     _, solutions = handout.split_solutions(chapters[page].cells)
     assert any(cell.cell_type == "code" for cell in solutions)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_line_speaks_to_the_tests_of_the_book(page, handouts):
+    assert "NBVAL" not in whole(handouts[page])
+    assert not [c for c in handouts[page].cells if c.source.startswith("\n")]
+
+
+def alts_in(out):
+    """The alternative texts of all images, as nbconvert shows the notebook."""
+    shown = BeautifulSoup(HTMLExporter().from_notebook_node(out)[0], "html.parser")
+    return [image["alt"] for image in shown.find_all("img")]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_image_has_the_alternative_text_of_the_page(page, chapters, handouts):
+    kept, _ = handout.split_solutions(chapters[page].cells)
+    about = [cell.metadata.get("mystnb", {}).get("image", {}) for cell in kept]
+    asked = [" ".join(image["alt"].split()) for image in about if "alt" in image]
+    alts = [" ".join(alt.split()) for alt in alts_in(handouts[page])]
+    assert asked and set(asked) <= set(alts)
+    assert all(alts) and not [alt for alt in alts if alt.startswith("No description")]
+
+
+def test_a_lost_alternative_text_is_seen(handouts):
+    out = nbformat.from_dict(handouts["book/part1/gated-model"])
+    for cell in out.cells:
+        for output in cell.get("outputs", []):
+            if "image/png" in output.get("data", {}):
+                output.data.pop("text/html")
+    assert [alt for alt in alts_in(out) if alt.startswith("No description")]
 
 
 def test_hidden_code_is_folded_and_captions_show(handouts):

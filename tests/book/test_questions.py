@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 BOOK = Path(__file__).resolve().parents[2] / "book"
-CHAPTERS = sorted(path.stem for path in BOOK.glob("part*/*.ipynb"))
+CHAPTERS = sorted([*(path.stem for path in BOOK.glob("part*/*.ipynb")), "your-own-data"])
 BANK = BOOK / "assignments" / "questions"
 HEADING = re.compile(
     r"^## (\d) ([A-Z][a-z ]+): (.+) \((\d+) points, (\d+) minutes\)$", re.MULTILINE
@@ -24,6 +24,7 @@ def questions(chapter):
 
 
 def test_there_is_a_file_for_each_chapter_and_no_other():
+    assert len(CHAPTERS) == 16
     assert sorted(path.stem for path in BANK.glob("*.md")) == CHAPTERS
 
 

@@ -108,6 +108,17 @@ def test_the_sheet_to_print_has_all_questions_and_nothing_of_a_key(path, instruc
     assert len(found) == 6 and -1 not in found and found == sorted(found)
 
 
+def test_the_code_of_keys_is_folded(instructors_pages):
+    for path in instructors_pages:
+        if path.stem.startswith("questions-") and not path.stem.endswith("-exam"):
+            page = BeautifulSoup(path.read_text(), "html.parser")
+            folds = page.find_all("details")
+            assert any("assert" in fold.get_text() for fold in folds), path.name
+            for fold in folds:
+                fold.decompose()
+            assert "assert" not in "".join(code.get_text() for code in page.find_all("pre"))
+
+
 def test_a_question_without_a_key_or_with_two_is_refused():
     head = '# Questions on "A"\n\n## 1 Why: B (5 points, 8 minutes)\n\nWhy?\n\n'
     for keys in ("### key\n\nSo.\n", "### Key\n\nSo.\n\n### Key\n\nSo.\n"):
