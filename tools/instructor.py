@@ -141,7 +141,7 @@ def write(out: Path) -> list[Path]:
     pages, sets, listed = {}, [], []
     for a in assignments():
         pages[a.name] = html_of(solution(a.master), f"{a.name}: solutions and rubrics")
-        sets.append(f"<li>{entry(a.name, a.name)}</li>")
+        sets.append(f"<li>{entry(a.name, a.title)}</li>")
     for number, path in bank():
         text, name = path.read_text(), f"questions-{path.stem}"
         title = f"Questions on {chapter(text)}"

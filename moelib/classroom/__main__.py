@@ -51,8 +51,8 @@ def grade(args) -> int:
         strange = {name for name, reason in beside if reason == "not on the roster"}
         found = [task for task in found if task[0] not in strange]
     if args.walls:
-        private = [args.secret, args.masters, args.submissions]
-        contained(private)
+        private = [args.secret, args.masters, args.submissions, args.out, args.students]
+        contained(filter(None, private))
     else:
         print("Without walls: submissions can read and change what you can. You said so.")
     how = {"jobs": args.jobs, "walls": args.walls, "again": args.again, "odd": odd}

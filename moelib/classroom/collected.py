@@ -85,7 +85,11 @@ def _handed_in(path, names):
     chosen = [name for name in names if name in inside]
     if not chosen and inside:
         raise ValueError(f"no folder of {', '.join(names)} in it, but {', '.join(inside[:5])}")
-    return [(name, path / name / f"{name}.ipynb") for name in chosen]
+    notebooks = [(name, path / name / f"{name}.ipynb") for name in chosen]
+    for name, notebook in notebooks:
+        if path.resolve() not in notebook.resolve().parents:
+            raise ValueError(f"{name} in it is a link to somewhere else")
+    return notebooks
 
 
 def read_roster(path) -> list[str]:

@@ -46,8 +46,15 @@ for i in range({processes} + 9):
         os._exit(0)""",
     "memory can be held by no process": """
 import ctypes, os
-if ctypes.CDLL(None).shmget(0, ctypes.c_size_t(4096), 0o1600) < 0:
+libc = ctypes.CDLL(None)
+if libc.shmget(0, ctypes.c_size_t(4096), 0o1600) < 0 and libc.semget(0, 9, 0o1600) < 0:
     os.memfd_create('kept')""",
+    "a process around the submission can be changed": """
+import os
+if os.getpid() == 1:
+    raise OSError
+open('/proc/1/mem', 'r+b').close()""",
+    "other processors can be taken": "import os\nos.sched_setaffinity(0, os.sched_getaffinity(0))",
     "user namespaces can be made": """
 import ctypes, os
 child = os.fork()
@@ -96,7 +103,8 @@ def leaks(
         socket.create_server(("127.0.0.1", 0)) as server,
     ):
         Path(open_to_all.name).chmod(0o644)
-        folders = [sys.prefix, sys.base_prefix, "/", "/dev", "/etc", "/usr", str(Path.home())]
+        folders = ["/", "/dev", "/etc", "/usr", str(Path.home())]
+        folders += [f"{p}/{part}" for p in (sys.prefix, sys.base_prefix) for part in ("bin", "lib")]
         facts: dict = {
             "port": server.getsockname()[1],
             "files": [own.name, open_to_all.name],

@@ -35,6 +35,7 @@ def relative(answer: Any, expected: Any) -> tuple[float, str]:
             return FAR, f"a dict with the keys {sorted(expected)} was expected"
         return max((relative(answer[key], expected[key]) for key in expected), key=_error)
     if isinstance(expected, tuple | list) and any(np.ndim(part) for part in expected):
+        answer = _as_parts(answer)
         if not isinstance(answer, tuple | list) or len(answer) != len(expected):
             return FAR, f"{len(expected)} things were expected"
         return max((relative(a, e) for a, e in zip(answer, expected)), key=_error)
@@ -86,7 +87,7 @@ def up_to_order(answer: Any, expected: Any) -> tuple[float, str]:
     (2.0, 'expert 2 points the opposite way')
     """
     many = isinstance(expected, tuple | list)
-    pair: tuple = _as_tuple(answer) if many else (answer,)
+    pair: tuple = _as_tuple(_as_parts(answer)) if many else (answer,)
     right: tuple = tuple(expected) if many else (expected,)
     if len(pair) != len(right):
         return FAR, f"{len(right)} arrays were expected, in a tuple"
@@ -183,6 +184,11 @@ def _numbers(value):
 def _matrix(value):
     found = _numbers(value)
     return found.astype(float) if found is not None and found.ndim == 2 else None
+
+
+def _as_parts(answer):
+    """A stack of matrices or of rows as the tuple that it stands for."""
+    return tuple(answer) if isinstance(answer, np.ndarray) and answer.ndim > 1 else answer
 
 
 def _as_tuple(answer):

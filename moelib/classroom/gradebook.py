@@ -2,9 +2,15 @@
 
 import csv
 import json
+import os
+import re
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import suppress
 from functools import cache
+from itertools import cycle, islice
+from multiprocessing import SimpleQueue
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from tqdm import tqdm
@@ -64,7 +70,8 @@ def grade_class(
     read_sheet(out / "manual.csv")
     for student, name, path in submissions:
         known = None if again else _stored(out / "results" / student / f"{name}.json")
-        if known and known.digest == _fingerprint(path, assignments[name], student, secret):
+        how = f"{limits or Limits()} {walls}"
+        if known and known.digest == _fingerprint(path, assignments[name], student, secret, how):
             done.append(known)
         else:
             tasks.append((path, assignments[name].folder, student, secret, limits, walls))
@@ -85,8 +92,11 @@ def grade_class(
 
 def _graded_apart(tasks, jobs):
     """Each task's result. What fails for what others may have done is tried again alone."""
-    unlucky = []
-    with ProcessPoolExecutor(jobs) as pool:
+    unlucky: list = []
+    cores: Any = SimpleQueue()
+    for core in islice(cycle(_cores()), jobs):
+        cores.put(core)
+    with ProcessPoolExecutor(jobs, initializer=_settle, initargs=(cores,)) as pool:
         running = {pool.submit(_one, task, jobs == 1): task for task in tasks}
         for future in as_completed(running):
             if future.exception():  # a process of the pool ended, or the memory of the machine
@@ -99,6 +109,18 @@ def _graded_apart(tasks, jobs):
                 yield pool.submit(_one, task, True).result()
             except Exception as error:
                 yield _failed(loaded(task[1]), task[2], error)
+
+
+def _cores():
+    """The processors that there are, where the system says so."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [None]
+
+
+def _settle(cores):
+    """One processor for each process of the pool: a submission that burns it slows no other."""
+    core = cores.get()
+    if core is not None:
+        os.sched_setaffinity(0, {core})
 
 
 def _one(task, alone) -> Graded:
@@ -151,20 +173,21 @@ def write_gradebook(graded: list[Graded], out, odd=()) -> None:
 
 
 def _cell(text):
-    """Text that no spreadsheet takes for a formula."""
-    return "'" + text if text.lstrip()[:1] in ("=", "+", "-", "@") else text
+    """Text of which no spreadsheet takes a part for a formula, whatever separates its cells."""
+    return re.sub(r"(^|[;\t])(\s*)(?=[=+@-])", r"\1\2'", text)
 
 
-def _fingerprint(path, assignment, student, secret):
+def _fingerprint(path, assignment, student, secret, how):
     try:
-        return fingerprint(path, assignment, student, secret)
+        return fingerprint(path, assignment, student, secret, how)
     except OSError:
         return ""
 
 
 def _store(folder, graded):
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{graded.assignment}.json").write_text(json.dumps(graded.as_dict()))
+    with suppress(OSError):  # it is graded again, then
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{graded.assignment}.json").write_text(json.dumps(graded.as_dict()))
 
 
 def _stored(path):

@@ -5,6 +5,7 @@ import hashlib
 import re
 import tempfile
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -90,8 +91,11 @@ class Graded:
 
     @classmethod
     def from_dict(cls, found: dict) -> "Graded":
-        """Back from :meth:`as_dict`."""
+        """Back from :meth:`as_dict`; ``ValueError`` or ``TypeError`` for what cannot be from it."""
         earned = tuple(Earned(**e) for e in found["earned"])
+        for e in earned:
+            if not (isinstance(e.reason, str) and (e.points is None or 0 <= e.points <= e.most)):
+                raise ValueError(f"{e.question}: points {e.points} of {e.most}, {e.reason}")
         return cls(**{**found, "earned": earned, "remarks": tuple(found["remarks"])})
 
 
@@ -132,7 +136,7 @@ def grade(
         the walls.
     """
     tests = [cell for cell in assignment.master.cells if is_test(cell)]
-    digest = fingerprint(path, assignment, student, secret)
+    digest = fingerprint(path, assignment, student, secret, f"{limits or Limits()} {walls}")
     try:
         handed_in = read(path, assignment.master)
     except Unreadable as error:
@@ -153,11 +157,20 @@ def grade(
     return _graded(assignment, student, marks, remarks, digest)
 
 
-def fingerprint(path, assignment: Assignment, student: str, secret: bytes | None) -> str:
+@cache
+def _code() -> bytes:
+    """One hash of this library, as it was when the process began to grade."""
+    files = sorted(Path(__file__).parents[1].rglob("*.py"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).digest()
+
+
+def fingerprint(
+    path, assignment: Assignment, student: str, secret: bytes | None, how: str = ""
+) -> str:
     """One hash of a submission and of what grades it: equal hashes need no second grading."""
-    digest = hashlib.sha256(f"{student}\0{assignment.name}\0".encode() + (secret or b""))
-    own = sorted(Path(__file__).parent.glob("*.py"))
-    for file in [*own, *sorted(assignment.folder.glob("*.*")), Path(path)]:
+    words = f"{student}\0{assignment.name}\0{how}\0".encode()
+    digest = hashlib.sha256(words + _code() + (secret or b""))
+    for file in [*sorted(assignment.folder.glob("*.*")), Path(path)]:
         if file.is_file() and not file.is_symlink():
             too_large = file.stat().st_size > MOST_BYTES  # it will not be read for grading either
             content = b"too large" if too_large else file.read_bytes()
@@ -184,8 +197,7 @@ def _graded(assignment, student, marks, remarks, digest):
             reason = on_one_line(found.reason) if found else ""
             earned.append(Earned(name, points, most, reason, part))
     lines = tuple(on_one_line(remark) for remark in remarks)
-    title = assignment.master.cells[0].source.splitlines()[0].lstrip("# ")
-    return Graded(student, assignment.name, tuple(earned), lines, digest, title)
+    return Graded(student, assignment.name, tuple(earned), lines, digest, assignment.title)
 
 
 def _heading(cell):

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-MOST_NUMBERS = 1_000_000  # of one answer
+MOST_NUMBERS = 500_000  # of one array
 MOST_LETTERS = 200  # of one text in it
 DTYPES = {"b": "|b1", "i": "<i8", "u": "<i8", "f": "<f8", "c": "<c16"}
 
@@ -43,8 +43,8 @@ def pack(value: Any, depth: int = 4) -> Any:
     Returns
     -------
     object
-        :func:`unpack` gives it back. ``ValueError`` for anything else, and for more than a
-        million numbers.
+        :func:`unpack` gives it back. ``ValueError`` for anything else, and for arrays of more
+        than 500,000 numbers.
     """
     if value is None or isinstance(value, bool | str):
         return _short(value)
@@ -100,7 +100,11 @@ def unpack(packed: Any) -> Any:
         return [unpack(part) for part in packed["list"]]
     if packed["dtype"] not in DTYPES.values():
         raise ValueError(f"arrays of type {packed['dtype']} are not read")
+    if len(packed["array"]) > 22 * MOST_NUMBERS:  # 16 bytes a number, 4 letters for 3 bytes
+        raise ValueError("too many numbers")
     array = np.frombuffer(base64.b64decode(packed["array"]), dtype=packed["dtype"])
+    if array.size > MOST_NUMBERS:
+        raise ValueError("too many numbers")
     array = array.reshape([int(length) for length in packed["shape"]]).copy()
     return array if array.ndim else array.item()
 
@@ -172,7 +176,10 @@ def run(job: dict, send) -> None:
                 continue
             send(start=step)
             try:
-                send(end=step, value=answer(shell.user_ns, name, args))
+                value = answer(shell.user_ns, name, args)
+                if (size := len(json.dumps(value))) > job["limits"]["answer"]:
+                    raise ValueError(f"an answer of {size // 2**20} MiB is too large")
+                send(end=step, value=value)
             except BaseException as error:  # SystemExit too: the next question is still asked
                 send(end=step, error=complaint(error))
     send(end="all")

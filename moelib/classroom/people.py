@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -44,28 +45,43 @@ def read_sheet(path) -> Sheet:
         columns, a row that is there twice, and a table that lacks a column.
     """
     path = Path(path)
-    text = text_of(path) if path.exists() else ""
+    text = text_of(path).lstrip("\r\n") if path.exists() else ""
+    first, _, rest = text.partition("\n")
+    if first.lower().startswith("sep="):  # a line of Excel's
+        text, first = rest, rest.partition("\n")[0]
     if not text.strip():
         return Sheet({})
-    first = text.splitlines()[0]
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator(first))
+    sign = separator(first)
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=sign, strict=True)
     columns = [(name or "").strip().lower() for name in reader.fieldnames or []]
     reader.fieldnames = columns
     if lacks := [name for name in (*KEYS, "points") if name not in columns]:
         raise ValueError(f"{path.name}: its first line lacks {', '.join(lacks)}")
+    if len(set(columns)) < len(columns):
+        raise ValueError(f"{path.name}: two columns have one name, or none")
+    try:
+        return Sheet(_rows(reader, path.name, sign), tuple(dict.fromkeys([*columns, *COLUMNS])))
+    except csv.Error as error:
+        raise ValueError(f"{path.name}, after line {reader.line_num}: {error}") from None
+
+
+def _rows(reader, name, sign) -> dict:
+    swallowed = re.compile(rf"\n[\w.@-]+{sign}[\w.-]+{sign}")
     rows: dict = {}
     for row in reader:
-        where = f"{path.name}, line {reader.line_num}"
+        where = f"{name}, line {reader.line_num}"
         if None in row:
             raise ValueError(f"{where}: more cells than columns: put comments in quotes")
-        row = {name: (value or "").strip() for name, value in row.items()}
+        row = {column: (value or "").strip() for column, value in row.items()}
+        if swallowed.search("".join(row.values())):
+            raise ValueError(f"{where}: a quote is not closed, and the rows after it are lost")
         if not any(row.values()):
             continue
-        key = tuple(row[name] for name in KEYS)
+        key = tuple(row[column] for column in KEYS)
         if key in rows:
             raise ValueError(f"{where}: {', '.join(key)} stands there twice; keep one row")
         rows[key] = row
-    return Sheet(rows, tuple(dict.fromkeys([*columns, *COLUMNS])))
+    return rows
 
 
 def with_people(graded: list[Graded], sheet: Sheet) -> list[Graded]:
@@ -147,10 +163,8 @@ def _with_row(earned: Earned, row) -> Earned:
         return earned
     points = earned.points
     if entered := row.get("points"):
-        try:
-            points = float(entered.replace(",", "."))
-        except ValueError:
-            points = -1.0
+        number = re.fullmatch(r"\d+([.,]\d*)?", entered)
+        points = float(entered.replace(",", ".")) if number else -1.0
         if not 0 <= points <= earned.most:
             where = ", ".join(row[key] for key in KEYS)
             raise ValueError(

@@ -158,6 +158,11 @@ class Assignment:
         return nbformat.read(self.folder / f"{self.name}.ipynb", as_version=4)
 
     @property
+    def title(self) -> str:
+        """The heading of the master."""
+        return self.master.cells[0].source.splitlines()[0].lstrip("# ")
+
+    @property
     def mistakes(self) -> tuple:
         """The variants that lose points."""
         return tuple(variant for variant in self.variants if variant.keeps < 1)
@@ -169,13 +174,14 @@ class Assignment:
         return self.personal_data(truth, data)
 
     def paper(self, student: str, secret: bytes | None = None) -> "Paper":
-        """All that a student is asked, made once."""
+        """All that a student is asked, made once; cases in an order that no other student has."""
         personal = self.personal(student, secret)
         key = secret_of(student, secret)
         cases = {}
         for name, question in self.questions.items():
             rng = generator(key, self.name, student, f"question {name}")
-            cases[name] = list(question.cases(rng, personal))
+            asked = list(question.cases(rng, personal))
+            cases[name] = [asked[i] for i in rng.permutation(len(asked))]
         return Paper(self, student, personal, cases)
 
 

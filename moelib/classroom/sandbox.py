@@ -36,6 +36,7 @@ from moelib.classroom.walls import (
 psutil = load("psutil", "grading")
 TOO_LONG = "stopped after"
 MACHINE = "stopped: this machine's memory ran out"
+EVERY = 0.1  # seconds between two looks at memory
 AFTER_FULL = 2.0  # seconds until what was stopped has given its memory back
 MOST_STOPS = 20  # new beginnings of one submission
 MOST_PARTS = 100_000  # commas of one message: a long list of lists takes a hundred times its bytes
@@ -72,14 +73,11 @@ class Outcome:
     ----------
     answers, errors, stopped : dict
         By step: packed answers, complaints, and why it had to be stopped.
-    read : int
-        Bytes of all messages.
     """
 
     answers: dict = field(default_factory=dict)
     errors: dict = field(default_factory=dict)
     stopped: dict = field(default_factory=dict)
-    read: int = 0
 
 
 def run(
@@ -125,7 +123,9 @@ def run(
             others = [f"{q}/{n}" for c in job.cells for q, n, _ in c["asks"] if call and q == name]
             for other in set(others) - {*outcome.answers, *outcome.errors, *outcome.stopped}:
                 outcome.stopped[other] = "not called after a call that was stopped"
-    outcome.errors.setdefault("all", f"stopped after {limits.total:.0f} seconds in all")
+    spent = time.monotonic() - begun
+    why = f"{TOO_LONG} {limits.total:.0f} seconds in all" if spent > limits.total else "given up"
+    outcome.errors.setdefault("all", f"{why}, {len(outcome.stopped)} steps were stopped")
     return outcome
 
 
@@ -176,7 +176,7 @@ def _walled(files, library, limits, calls):
 
 def _watch(process, message, limits, job, outcome):
     """Feed the job, read the answers, and stop what takes too much."""
-    step, buffer = "", b""
+    step, buffer, read, looked = "", b"", 0, 0.0
     known = {cell["id"] for cell in job.cells} | {"all"}
     asked = {f"{name}/{number}" for cell in job.cells for name, number, _ in cell["asks"]}
     begun = since = time.monotonic()
@@ -193,21 +193,23 @@ def _watch(process, message, limits, job, outcome):
             return step, f"stopped: the notebook took more than {limits.total:.0f} seconds"
         if now - since > limits.step:
             return step, f"{TOO_LONG} {limits.step:.0f} seconds"
-        if _memory(process.pid) > limits.memory:
-            return step, f"stopped: more than {limits.memory // MiB} MiB of memory"
-        if psutil.virtual_memory().available < limits.reserve:
-            return step, MACHINE
-        if not selector.select(timeout=0.2):
+        if now - looked > EVERY:
+            looked = now
+            if _memory(process.pid) > limits.memory:
+                return step, f"stopped: more than {limits.memory // MiB} MiB of memory"
+            if psutil.virtual_memory().available < limits.reserve:
+                return step, MACHINE
+        if not selector.select(timeout=EVERY):
             continue
         chunk = os.read(process.stdout.fileno(), MiB)
         if not chunk and not step:
             raise NotContained("it could not be started: " + process.stderr.read(500).decode())
         if not chunk:
             return step, "it ended the process (out of memory, an exit, or a crash)"
-        outcome.read, buffer = outcome.read + len(chunk), buffer + chunk
-        if outcome.read > limits.answers:
-            return step, f"stopped: more than {limits.answers // MiB} MiB of answers"
+        read, buffer = read + len(chunk), buffer + chunk
         *lines, buffer = buffer.split(b"\n")
+        if read > limits.answers or len(buffer) > 2 * limits.answer:
+            return step, "stopped: it sent more than answers can be"
         for line in lines:
             since = time.monotonic()
             step = _take(line, step, outcome, known, asked)

@@ -1,6 +1,7 @@
 """System calls that a submission never needs, and that would reach past its walls."""
 
 import errno
+from contextlib import suppress
 
 from moelib._extras import load
 
@@ -10,7 +11,13 @@ DENIED = {
         "keyctl",
         "request_key",
     ),
-    "memory that is counted for no process": ("memfd_create", "shmget"),
+    "memory that is counted for no process": (
+        "memfd_create",
+        "memfd_secret",
+        "msgget",
+        "semget",
+        "shmget",
+    ),
     "new namespaces and mounts: walls of one's own": (
         "chroot",
         "fsmount",
@@ -29,11 +36,14 @@ DENIED = {
         "kcmp",
         "open_by_handle_at",
         "perf_event_open",
+        "pidfd_getfd",
+        "pidfd_open",
         "process_vm_readv",
         "process_vm_writev",
         "ptrace",
         "userfaultfd",
     ),
+    "processors that are given to others": ("sched_setaffinity",),
 }
 NEW_USER = 0x10000000  # CLONE_NEWUSER: a process with a user namespace of its own
 
@@ -51,7 +61,8 @@ def write_filter(file) -> None:
     rules = seccomp.SyscallFilter(seccomp.ALLOW)
     for names in DENIED.values():
         for name in names:
-            rules.add_rule(refused, name)
+            with suppress(ValueError):  # newer than the libseccomp here, which refuses it by name
+                rules.add_rule(refused, name)
     rules.add_rule(refused, "clone", seccomp.Arg(0, seccomp.MASKED_EQ, NEW_USER, NEW_USER))
     rules.add_rule(seccomp.ERRNO(errno.ENOSYS), "clone3")  # its flags cannot be seen: use clone
     rules.export_bpf(file)

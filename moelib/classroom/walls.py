@@ -34,8 +34,10 @@ class Limits:
         Processes and threads at a time.
     disk : int
         Bytes in its work folder, and as many in ``/tmp`` and in ``/dev/shm``.
+    answer : int
+        Bytes of one answer.
     answers : int
-        Bytes of all answers together.
+        Bytes of all that one process of it may send.
     reserve : int
         Bytes of the machine's memory that stay free, whoever uses the rest.
     """
@@ -45,8 +47,9 @@ class Limits:
     memory: int = 4096 * MiB
     processes: int = 48
     disk: int = 64 * MiB
+    answer: int = 8 * MiB
     answers: int = 64 * MiB
-    reserve: int = 512 * MiB
+    reserve: int = 1024 * MiB
 
 
 def rlimits(limits: Limits, walls: bool) -> dict:
@@ -59,6 +62,7 @@ def rlimits(limits: Limits, walls: bool) -> dict:
         "NOFILE": 256,
         "CPU": int(limits.total) + 1,
         "uid": uid,
+        "answer": limits.answer,
     }
 
 
@@ -97,7 +101,7 @@ def command(files, library: bool, limits: Limits, calls: int) -> list[str]:
     bubblewrap = shutil.which("bwrap")
     if bubblewrap is None:
         raise NotContained("bubblewrap is not installed (Debian, Ubuntu: apt install bubblewrap)")
-    words = [bubblewrap, "--die-with-parent", "--new-session", "--hostname", "exam"]
+    words = [bubblewrap, "--die-with-parent", "--new-session", "--as-pid-1", "--hostname", "exam"]
     words += ["--seccomp", str(calls), "--proc", "/proc", "--dev", "/dev"]
     for path in (HOME, "/tmp", "/dev/shm"):
         words += ["--size", str(limits.disk), "--perms", "1777", "--tmpfs", path]
@@ -108,6 +112,7 @@ def command(files, library: bool, limits: Limits, calls: int) -> list[str]:
             words += ["--symlink", os.readlink(f"/{name}"), f"/{name}"]
         elif Path("/", name).exists():
             words += ["--ro-bind", f"/{name}", f"/{name}"]
+    words += ["--perms", "0755", "--dir", "/etc"]
     for path in ("/etc/ld.so.cache", "/etc/alternatives", "/etc/fonts"):
         words += ["--ro-bind-try", path, path]
     words += _with_library() if library else _without_library()

@@ -23,7 +23,7 @@ from moelib.classroom import (
 )
 from moelib.classroom.__main__ import main
 from moelib.classroom.collected import beside_the_roster
-from moelib.classroom.gradebook import write_gradebook
+from moelib.classroom.gradebook import _cell, write_gradebook
 from moelib.classroom.sandbox import Crowded
 
 pytestmark = needs_walls
@@ -33,7 +33,7 @@ QUICK = Limits(step=5.0, total=60.0)
 CRASHES = {
     "s07": "import os\nos._exit(1)",
     "s21": "while True:\n    pass",
-    "s33": "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)",
+    "s33": "import ctypes\nctypes.string_at(0)",
 }
 
 
@@ -169,15 +169,17 @@ def test_odd_folders_are_named_and_stop_nobody(tmp_path):
     (tmp_path / "gil" / NAME).mkdir(parents=True)
     os.mkfifo(tmp_path / "gil" / NAME / f"{NAME}.ipynb")
     (tmp_path / "hal").symlink_to(tmp_path / "ada")
+    (tmp_path / "ida").mkdir()
+    (tmp_path / "ida" / NAME).symlink_to(assignment(NAME).folder)
     (tmp_path / "notes.txt").write_text("hello")
     found, odd = find_submissions(tmp_path, [NAME])
     assert {student for student, _, _ in found} == {"Ada", "dan", "eve", "fay", "gil"}
     reasons = dict(odd)
     assert set(reasons) == {
-        "ada", "Ann Müller", "bob (1)", "practice", "cy", "hal", "notes.txt",
+        "ada", "Ann Müller", "bob (1)", "practice", "cy", "hal", "ida", "notes.txt",
     }  # fmt: skip
     assert "1-gated_model" in reasons["cy"] and "public" in reasons["practice"]
-    assert "Ada" in reasons["ada"] and "link" in reasons["hal"]
+    assert "Ada" in reasons["ada"] and "link" in reasons["hal"] and "link" in reasons["ida"]
     for student, _, path in found:
         if student in ("eve", "fay", "gil"):
             result = grade(path, assignment(NAME), student, SECRET)
@@ -202,6 +204,36 @@ def test_a_roster_with_ids_that_cannot_be_told_apart_is_refused(lines, tmp_path)
     (tmp_path / "roster.csv").write_text(lines)
     with pytest.raises(ValueError):
         read_roster(tmp_path / "roster.csv")
+
+
+@pytest.mark.parametrize("spoilt", ["{", '{"earned": 3}', "points", "reason"])
+def test_a_stored_result_that_cannot_be_is_graded_again(spoilt, tmp_path, monkeypatch):
+    """Whatever lies in the folder of results, it neither stops a class nor earns a point."""
+    graded = lambda path, assignment, student, secret, **_: Graded(  # noqa: E731
+        student, NAME, (Earned("q", 1.0, 2.0, "half"),)
+    )
+    monkeypatch.setattr("moelib.classroom.gradebook.grade", graded)
+    monkeypatch.setattr("moelib.classroom.gradebook.fingerprint", lambda *given: "")
+    found, out = [("ada", NAME, tmp_path / "ada.ipynb")], tmp_path / "out"
+    (done,) = grade_class(found, {NAME: assignment(NAME)}, SECRET, out)
+    stored = out / "results" / "ada" / f"{NAME}.json"
+    if not spoilt.startswith("{"):
+        content = json.loads(stored.read_text())
+        content["earned"][0][spoilt] = {"points": 1000.0, "reason": None}[spoilt]
+        spoilt = json.dumps(content)
+    stored.write_text(spoilt)
+    assert grade_class(found, {NAME: assignment(NAME)}, SECRET, out) == [done]
+
+
+def test_words_that_a_spreadsheet_would_run_are_disarmed():
+    cells = ["=1+1", " @x", "a;=HYPERLINK(0);", "a\t-1", "error 2, -1; largest error 0.5"]
+    assert [_cell(text) for text in cells] == [
+        "'=1+1",
+        " '@x",
+        "a;'=HYPERLINK(0);",
+        "a\t'-1",
+        "error 2, -1; largest error 0.5",
+    ]
 
 
 def test_odd_folders_have_a_row_in_the_gradebook(tmp_path):

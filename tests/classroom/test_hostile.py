@@ -8,6 +8,7 @@ from pathlib import Path
 
 import nbformat
 import numpy as np
+import psutil
 import pytest
 from submissions import (
     NAMES,
@@ -29,7 +30,7 @@ pytestmark = needs_walls
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "1-gated-model"
 SECRET = b"a secret of the tests, long enough to be one"
-QUICK = Limits(step=4.0, total=60.0)
+QUICK = Limits(step=6.0, total=90.0)
 
 
 @pytest.fixture
@@ -131,8 +132,8 @@ ATTACKS = {
     ),
     "exit": "import os\nos._exit(0)",
     "system exit": "raise SystemExit",
-    "kill": "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)",
-    "kill all": "import os, signal\nos.kill(-1, signal.SIGKILL)",
+    "crash": "import ctypes\nctypes.string_at(0)",
+    "flood": "import os\nwhile True:\n    os.write(3, bytes(2**20))",
     "50 GB": "kept = np.ones(50 * 2**27)",
     "50 GB in pieces": "kept = []\nwhile True:\n    kept.append(np.ones(2**26))",
     "fork bomb": "import os\nwhile True:\n    os.fork()",
@@ -152,6 +153,32 @@ def test_an_attack_costs_its_own_question_alone(attack, hand_in):
     result = hand_in(with_code(HIT, ATTACKS[attack]))
     assert points(result)[HIT] == 0
     assert lost(result) == {HIT}
+
+
+HARMLESS = {
+    "kill": "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)",
+    "kill all": (
+        "import os, signal\ntry:\n    os.kill(-1, signal.SIGKILL)\n"
+        "except ProcessLookupError:\n    pass"  # there is nobody else
+    ),
+    "left behind": "import os, time\nif os.fork() == 0:\n    os.setsid()\n    time.sleep(999)",
+}
+
+
+@pytest.mark.parametrize("attack", HARMLESS)
+def test_what_can_hurt_nobody_costs_nothing_and_leaves_nothing(attack, hand_in):
+    """A submission is the first process of its world: it cannot be killed from in there."""
+    assert lost(hand_in(with_code(HIT, HARMLESS[attack]))) == set()
+    assert [p for p in psutil.Process().children(recursive=True) if "bwrap" in p.name()] == []
+
+
+@pytest.mark.parametrize("answer", ["[np.zeros(2 * 10**5)] * 10", "[[0.0] * 50] * 90000"])
+def test_an_answer_that_is_too_large_costs_its_own_question_alone(answer, hand_in):
+    nb = with_code(HIT, f"def {HIT}(*given):\n    return {answer}", instead=True)
+    result = {e.question: e for e in hand_in(nb).earned}
+    assert result[HIT].points == 0
+    assert "too large" in result[HIT].reason or "too many" in result[HIT].reason
+    assert {q for q, e in result.items() if e.points is not None and e.points < e.most} == {HIT}
 
 
 def test_an_attack_inside_a_call_costs_that_question_alone(hand_in):
@@ -215,7 +242,7 @@ names = [str(p) for top in ('/files', '/homework', '/tmp') for p in pathlib.Path
     found = assignment(NAME)
     handed_in = submission.Submission({HIT: cell(nb, HIT).source})
     data = found.folder / "data.npz"
-    outcome = sandbox.run(submission.job_for(handed_in, found.paper("ada", SECRET), data), QUICK)
+    outcome = sandbox.run(submission.job_for(handed_in, found.paper("ada", SECRET), data))
     everything = bytes(unpack(outcome.answers[f"{HIT}/0"]).astype(np.uint8)).decode()
     assert "/files/data.npz" in everything
     assert SECRET.decode() not in everything

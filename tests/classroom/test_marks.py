@@ -280,6 +280,36 @@ def test_tables_and_long_lists_cross_as_arrays(value):
     np.testing.assert_array_equal(unpack(pack(value)), np.array(value, dtype=float))
 
 
+def test_forged_arrays_are_no_larger_than_packed_ones():
+    packed = pack(np.zeros(5 * 10**5, dtype=bool))
+    assert unpack(packed).size == 5 * 10**5
+    many = {**packed, "array": packed["array"] * 2, "shape": [10**6]}
+    for forged in (many, {**packed, "array": packed["array"] * 40}):
+        with pytest.raises(ValueError):
+            unpack(forged)
+
+
+def test_cases_stand_in_an_order_of_the_students_own():
+    """A list of the answers, in the order of a neighbour's feedback, is no answer."""
+    numbers = list(range(50))
+    question = Question("double", lambda rng, personal: [Case((x,), x) for x in numbers], 0, 1)
+    found = replace(toy(), questions={"double": question})
+    secret = b"a secret of the tests, long enough to be one"
+    orders = [
+        [case.expected for case in found.paper(student, secret).cases["double"]]
+        for student in ("ada", "emmy")
+    ]
+    assert sorted(orders[0]) == sorted(orders[1]) == numbers
+    assert orders[0] != orders[1] and numbers not in orders
+
+
+def test_a_stack_is_the_tuple_that_it_stands_for():
+    right = (np.ones((2, 3)), np.zeros((2, 3)))
+    assert relative(np.stack(right), right)[0] == 0
+    A, W = np.array([[1.0, 0], [0, 2.0]]), np.array([[3.0, 1], [0, 0]])
+    assert up_to_order(np.stack([A, W]), (A, W))[0] == 0
+
+
 def test_what_is_masked_is_no_answer():
     back = unpack(pack(np.ma.masked_array([1.0, 2.0], mask=[False, True])))
     np.testing.assert_array_equal(back, [1.0, np.nan])
@@ -287,8 +317,8 @@ def test_what_is_masked_is_no_answer():
 
 @pytest.mark.parametrize(
     "value",
-    [object(), lambda: 0, np.array([object()]), np.zeros(10**6 + 1), "x" * 201, 10**30],
-    ids=["object", "function", "objects", "a million", "long text", "huge"],
+    [object(), lambda: 0, np.array([object()]), np.zeros(5 * 10**5 + 1), "x" * 201, 10**30],
+    ids=["object", "function", "objects", "too many", "long text", "huge"],
 )
 def test_other_things_do_not_cross(value):
     with pytest.raises(ValueError):

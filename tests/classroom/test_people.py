@@ -67,6 +67,11 @@ def test_points_of_people_replace_those_of_the_grader(tmp_path):
         ("ada,set,code,4,99,x", "points must be 0 to 4, got '99'"),
         ("ada,set,code,4,nan,x", "points must be 0 to 4, got 'nan'"),
         ("ada,set,code,4,good,x", "points must be 0 to 4, got 'good'"),
+        ("ada,set,code,4,0_3,x", "points must be 0 to 4, got '0_3'"),
+        ('ada,set,code,4,3,"not closed', "after line [34]: unexpected end of data"),
+        ('ada,set,code,4,3,"not closed\nemmy,set,code,4,3,"x"', "after line 3: "),
+        ('ada,set,code,4,3,"not closed\nemmy,set,code,4,3,x"', "line 5: a quote is not closed"),
+        (f"ada,set,code,4,3,{'x' * 200_000}", "after line 3: field larger"),
     ],
 )
 def test_mistakes_are_named(blank, row, words):
@@ -79,6 +84,17 @@ def test_mistakes_are_named(blank, row, words):
 def test_a_table_without_its_columns_is_refused(tmp_path, first):
     with pytest.raises(ValueError, match="its first line lacks"):
         read_sheet(table(tmp_path, f"{first}\nada,proof,3\n"))
+
+
+@pytest.mark.parametrize("more", ["comment,comment", "comment,,"])
+def test_columns_that_cannot_be_told_apart_are_refused(tmp_path, more):
+    with pytest.raises(ValueError, match="two columns"):
+        read_sheet(table(tmp_path, f"student,assignment,question,points,{more}\n"))
+
+
+def test_what_excel_puts_before_the_table_is_left_out(tmp_path):
+    path = table(tmp_path, "\r\nsep=;\r\nstudent;assignment;question;points\r\nada;set;code;3\r\n")
+    assert points(path) == [[None, 3.0], [None, 2.0]]
 
 
 @pytest.mark.parametrize("text", ["", "\n\n"])

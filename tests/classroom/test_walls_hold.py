@@ -23,7 +23,11 @@ def test_nothing_leaks():
 def test_without_walls_the_tries_find_the_leaks():
     """Memory of a process has a limit, walls or not; who is not root cannot do all of the rest."""
     own_limits = {"memory of a process is not limited", "processes are not limited"}
-    denied_to_some = {"user namespaces can be made", "the kernel's key ring is shared"}
+    denied_to_some = {
+        "a process around the submission can be changed",
+        "user namespaces can be made",
+        "the kernel's key ring is shared",
+    }
     found = leaks(Limits(disk=2**20), walls=False)
     assert set(TRIES) - set(found) <= own_limits | denied_to_some
 

@@ -326,5 +326,5 @@ QUESTIONS = [
     Question("plan_n", plan_n_cases, 1e-3, 0.1),
     Question("my_n", my_n_cases, 1e-3, 0.1),
     Question("information", information_cases, 0.02, 0.3),
-    Question("efficiency", efficiency_cases, 0.02, 0.3),
+    Question("efficiency", efficiency_cases, 0.02, 0.06),
 ]
