@@ -230,12 +230,13 @@ def test_no_socket_leads_out(hand_in):
 def test_the_secret_and_the_answers_are_nowhere_inside(hand_in):
     """Environment, command lines and files hold neither the secret nor the truth."""
     code = """
-import os, pathlib
+import os, pathlib, sys
 seen = str(dict(os.environ))
 for path in [*pathlib.Path('/proc').glob('*/cmdline'), *pathlib.Path('/proc').glob('*/environ')]:
     try: seen += path.read_bytes().decode(errors='replace')
     except OSError: pass
 names = [str(p) for top in ('/files', '/homework', '/tmp') for p in pathlib.Path(top).rglob('*')]
+names = [name for name in names if not name.startswith(sys.prefix)]  # an environment in /tmp
 """
     code += "told = np.frombuffer((seen + str(names)).encode(), dtype=np.uint8)\n"
     nb = with_code(HIT, code + f"{HIT} = lambda *given: told", instead=True)
