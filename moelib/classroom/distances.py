@@ -57,6 +57,24 @@ def relative(answer: Any, expected: Any) -> tuple[float, str]:
     return float(np.abs(found - right).max(initial=0)) / scale, ""
 
 
+def same_integer(answer: Any, expected: int) -> tuple[float, str]:
+    """0 for the right number, 1 for a wrong one, infinite for what is no single number.
+
+    Parameters
+    ----------
+    answer, expected : int
+        An answer may be a float without a fraction.
+
+    Examples
+    --------
+    >>> same_integer(3.0, 3), same_integer(4, 3)
+    ((0.0, ''), (1.0, '4 is not the right number'))
+    """
+    if np.ndim(answer) or isinstance(answer, bool | str):
+        return FAR, "one integer was expected"
+    return (0.0, "") if float(answer) == expected else (1.0, f"{answer} is not the right number")
+
+
 def up_to_order(answer: Any, expected: Any) -> tuple[float, str]:
     r"""Distance of two mixtures, up to what leaves the law of the labels as it is.
 

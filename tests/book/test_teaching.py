@@ -3,6 +3,7 @@
 import re
 
 import instructor
+import numpy as np
 import pytest
 import teaching
 from bs4 import BeautifulSoup
@@ -55,6 +56,24 @@ def test_the_sets_have_hours_between_two_and_four_and_name_their_extension():
 def test_no_marker_is_left_empty(name, key):
     page = PAGES[name]
     assert len(page.partition(f"<!-- {key} -->")[2].partition(f"<!-- /{key} -->")[0]) > 200
+
+
+def test_the_factors_at_the_board_are_those_of_the_integral():
+    """Least squares, line 6: the true variance of the difference over the rule's."""
+    line = " ".join(PAGES["teaching-chapters.md"].split())
+    points, weights = np.polynomial.hermite_e.hermegauss(120)
+    u, v = np.meshgrid(points, points)
+    mean = lambda f: np.sum(f * np.outer(weights, weights)) / (2 * np.pi)  # noqa: E731
+    noise, factors = 0.05**2, []
+    for R in (0.5, 1, 2):
+        tanh, linear = np.tanh(R * v / 2), mean(np.tanh(R * v / 2) * v)
+        spread = u**2 / np.cosh(R * v / 2) ** 2 / 2  # |delta|^2 = 2
+        for h in ((np.tanh(R * u / 2) * v - tanh * u), (linear * v - tanh) * u):
+            h = h / np.sqrt(2)
+            true = mean(h**4) - mean(h**2) ** 2 + 4 * mean(h**2 * (noise + spread))
+            factors.append(f"{true / (4 * mean(h**2) * (noise + mean(spread))):.1f}")
+    assert "{0}, {2} and {4} times the rule's".format(*factors) in line
+    assert "three factors are {1}, {3} and {5}".format(*factors) in line
 
 
 # --- the instructors' part ------------------------------------------------------------------------

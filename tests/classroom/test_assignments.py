@@ -27,6 +27,7 @@ VARIANTS = [
 ]
 assignment = submissions.assignment
 NOISE = "import sys, warnings\nwarnings.warn('look')\nprint('!', file=sys.stderr)"
+INTERVAL = "predict_interval"
 every_set = pytest.mark.parametrize("name", NAMES)
 
 
@@ -116,6 +117,16 @@ def test_forms_of_the_right_answer(name, form):
                 changed.append(RuntimeError(str(error)))
         result = mark(paper, question, changed)
         assert result.share == (form in SAME), (question, result)
+
+
+@pytest.mark.parametrize("far", [1e3, 1e6, 1.7e308])
+def test_reversed_intervals_do_not_make_wide_ones_narrow(far):
+    """Nine in ten cover everything, the tenth has its ends exchanged: the mean width is small."""
+    asked, replies = reference("8-project")
+    ends = [np.tile([-far / 9, far / 9], (len(unpack(reply)), 1)) for reply in replies[INTERVAL]]
+    for one in ends:
+        one[::10] = far, -far
+    assert mark(asked, INTERVAL, [pack(one) for one in ends]).share == 0
 
 
 def replies_of(name, variant):

@@ -20,6 +20,7 @@ from moelib.classroom import (
     share,
     up_to_order,
 )
+from moelib.classroom.distances import same_integer
 from moelib.classroom.inside import Rng, pack, unpack
 from moelib.classroom.personal import read_secret
 from moelib.classroom.questions import Assignment
@@ -301,6 +302,14 @@ def test_cases_stand_in_an_order_of_the_students_own():
     ]
     assert sorted(orders[0]) == sorted(orders[1]) == numbers
     assert orders[0] != orders[1] and numbers not in orders
+
+
+@pytest.mark.parametrize("answer", [True, np.array([3]), [3], (3,), "3", None, 3 + 1j])
+def test_what_is_no_single_number_is_no_integer(answer):
+    question = Question("double", lambda rng, personal: [Case((1,), 3)], 0, 1, same_integer)
+    paper = replace(toy(), questions={"double": question}).paper("practice")
+    assert mark(paper, "double", [pack(answer)]).share == 0
+    assert mark(paper, "double", [pack(3.0)]).share == mark(paper, "double", [pack(3)]).share == 1
 
 
 def test_a_stack_is_the_tuple_that_it_stands_for():

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.stats import chi2
 
 from moelib.classroom import Case, Personal, Question, Rng
-from moelib.classroom.distances import relative, up_to_order
+from moelib.classroom.distances import relative, same_integer, up_to_order
 
 # What students are given in the notebook.
 
@@ -306,14 +306,6 @@ def part_by_part(answer, expected):
     names = "the slope", "the standard error", "chi-squared"
     parts = [relative(a, e)[0] for a, e in zip(answer, expected)]
     return float(np.max(parts)), f"{names[np.argmax(parts)]} is off most"
-
-
-def same_integer(answer, expected):
-    """0 for the right number, 1 for a wrong one."""
-    if np.ndim(answer):
-        return 1.0, "one integer was expected"
-    right = float(answer) == expected
-    return 0.0 if right else (1.0, f"{answer} is not the right number")
 
 
 QUESTIONS = [

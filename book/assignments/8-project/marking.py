@@ -6,7 +6,7 @@ import numpy as np
 
 from moelib import GatedModel, MixtureOfExperts
 from moelib.classroom import Case, Personal, Question
-from moelib.classroom.distances import relative, up_to_order
+from moelib.classroom.distances import relative, same_integer, up_to_order
 from moelib.predictive import quantiles
 
 LIBRARY = True
@@ -199,14 +199,6 @@ def interval_distance(answer, expected):
     words = f"covers {100 * covers:.1f} %, width {100 * wider:+.0f} %"
     words += " against equal tails of the true law"
     return float(np.max([abs(covers - 0.9) / 0.1, wider / 0.3])), words
-
-
-def same_integer(answer, expected):
-    """0 for the right number, 1 for a wrong one."""
-    if np.ndim(answer):
-        return 1.0, "one integer was expected"
-    right = float(answer) == expected
-    return 0.0 if right else (1.0, f"{answer} is not the number of regimes")
 
 
 QUESTIONS = [
