@@ -101,7 +101,7 @@ def command(files, library: bool, limits: Limits, calls: int) -> list[str]:
     bubblewrap = shutil.which("bwrap")
     if bubblewrap is None:
         raise NotContained("bubblewrap is not installed (Debian, Ubuntu: apt install bubblewrap)")
-    words = [bubblewrap, "--die-with-parent", "--new-session", "--as-pid-1", "--hostname", "exam"]
+    words = [bubblewrap, "--die-with-parent", "--new-session", "--hostname", "exam"]
     words += ["--seccomp", str(calls), "--proc", "/proc", "--dev", "/dev"]
     for path in (HOME, "/tmp", "/dev/shm"):
         words += ["--size", str(limits.disk), "--perms", "1777", "--tmpfs", path]
@@ -121,8 +121,9 @@ def command(files, library: bool, limits: Limits, calls: int) -> list[str]:
     kinds = ["ipc", "pid", "net", "uts", "cgroup-try"]
     if os.getuid() == 0:  # to leave root's rights, inside, takes two of them
         words += ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
-    else:
+    else:  # bubblewrap's own process 1 would be one of the same user: be process 1 instead
         kinds.append("user")
+        words.append("--as-pid-1")
     words += [f"--unshare-{kind}" for kind in kinds]
     return [*words, "--", sys.executable, "-I", "-B", SCRIPT]
 

@@ -24,7 +24,9 @@ from moelib.classroom import (
 from moelib.classroom.__main__ import main
 from moelib.classroom.collected import beside_the_roster
 from moelib.classroom.gradebook import _cell, write_gradebook
+from moelib.classroom.grading import fingerprint
 from moelib.classroom.sandbox import Crowded
+from moelib.classroom.submission import MOST_BYTES
 
 pytestmark = needs_walls
 NAME = "1-gated-model"
@@ -303,3 +305,62 @@ def test_grading_refuses_where_the_walls_leak(tmp_path, monkeypatch, capsys):
     assert main(words) == 1
     assert "cannot be contained on this machine: the network is open" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_hidden_files_and_empty_folders_are_nothing_odd(tmp_path):
+    write(assignment(NAME).master, tmp_path / "ada" / NAME / f"{NAME}.ipynb")
+    (tmp_path / ".DS_Store").write_text("")
+    (tmp_path / "bob").mkdir()
+    assert find_submissions(tmp_path, [NAME])[1] == []
+
+
+def test_a_fingerprint_knows_the_limits_and_reads_neither_large_files_nor_links(tmp_path):
+    large, link, small = (tmp_path / f"{name}.ipynb" for name in ("large", "link", "small"))
+    link.symlink_to(small)
+    seen = []
+    for sign in (b"a", b"b"):
+        large.write_bytes(sign * (MOST_BYTES + 1))
+        small.write_bytes(sign)
+        seen.append([fingerprint(p, assignment(NAME), "ada", SECRET) for p in (large, link)])
+    assert seen[0] == seen[1]
+    assert fingerprint(large, assignment(NAME), "ada", SECRET, "other limits") != seen[0][0]
+
+
+def test_what_changed_is_graded_again_and_everything_when_asked(tmp_path, monkeypatch):
+    path, given = tmp_path / "ada.ipynb", tmp_path / "points"
+
+    def graded(path, assignment, student, secret, **_):
+        earned = Earned("q", float(given.read_text()), 9.0)
+        return Graded(student, NAME, (earned,), digest=path.read_text())
+
+    def once(points, text, **options):
+        given.write_text(points)
+        path.write_text(text)
+        found = [("ada", NAME, path)]
+        (done,) = grade_class(found, {NAME: assignment(NAME)}, SECRET, tmp_path / "out", **options)
+        return done.points
+
+    monkeypatch.setattr("moelib.classroom.gradebook.grade", graded)
+    monkeypatch.setattr("moelib.classroom.gradebook.fingerprint", lambda path, *_: path.read_text())
+    assert [once("1", "a"), once("2", "a"), once("3", "b")] == [1, 1, 3]
+    assert once("4", "b", again=True) == 4
+
+
+def test_a_table_that_makes_no_sense_is_refused_before_grading(tmp_path, monkeypatch):
+    graded = lambda path, assignment, student, *_, **__: Graded(student, NAME, ())  # noqa: E731
+    monkeypatch.setattr("moelib.classroom.gradebook.grade", graded)
+    (tmp_path / "manual.csv").write_text("a\n1\n")
+    with pytest.raises(ValueError, match="first line lacks"):
+        grade_class([("ada", NAME, tmp_path)], {NAME: assignment(NAME)}, SECRET, tmp_path)
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system has no affinity")
+def test_each_process_of_the_pool_has_one_processor(tmp_path, monkeypatch):
+    def graded(path, assignment, student, *_, **__):
+        return Graded(student, NAME, (), (str(len(os.sched_getaffinity(0))),))
+
+    monkeypatch.setattr("moelib.classroom.gradebook.grade", graded)
+    found = [("ada", NAME, tmp_path / "ada.ipynb")]
+    (done,) = grade_class(found, {NAME: assignment(NAME)}, SECRET, tmp_path / "out")
+    assert done.remarks == ("1",)

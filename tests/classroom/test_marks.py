@@ -366,3 +366,27 @@ def test_a_secret_is_made_once_long_and_private(tmp_path):
 def test_nobody_but_the_practice_student_has_data_without_the_secret():
     with pytest.raises(ValueError, match="need the course secret"):
         toy().personal("ada")
+
+
+def test_one_row_of_gates_stands_for_two_experts_alone():
+    A, W = np.eye(3), np.array([[3.0, 1, 0], [0, 1, 2]])
+    assert up_to_order((A, W.ravel()), (A, W))[0] == np.inf
+
+
+def test_no_words_where_the_length_is_nearly_right():
+    assert up_to_order(1.05 * np.eye(2), np.eye(2))[1] == ""
+
+
+def test_one_mistake_is_named_of_two_that_answer_alike():
+    paper = replace(toy(), variants=(square_for_double, square_for_double)).paper("practice")
+    replies = [pack(case.args[0] ** 2) for case in paper.cases["double"]]
+    assert mark(paper, "double", replies).reason.count("You squared") == 1
+
+
+def test_equal_thresholds_are_refused():
+    with pytest.raises(ValueError, match="must be below"):
+        toy(full=0.5, none=0.5)
+
+
+def test_a_text_of_two_hundred_letters_crosses():
+    assert unpack(pack("x" * 200)) == "x" * 200

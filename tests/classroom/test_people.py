@@ -124,3 +124,16 @@ def test_writing_keeps_columns_rows_and_the_table_before(blank):
     write_sheet(GRADED, again, path)
     assert path.read_bytes() == before
     assert path.with_name("manual.csv.bak").read_text() == text
+
+
+def test_without_a_comment_the_graders_reason_stays(tmp_path):
+    path = table(tmp_path, "student,assignment,question,points,comment\nada,set,code,4,\n")
+    assert with_people(GRADED, read_sheet(path))[0].earned[1].reason == "right"
+
+
+def test_marks_of_the_other_byte_order_and_signs_of_no_encoding_are_read(tmp_path):
+    text = "student,assignment,question,points,comment\nada,set,code,3,ü"
+    assert points(table(tmp_path, f"\ufeff{text}", "utf-16-be"))[0] == [None, 3.0]
+    path = tmp_path / "manual.csv"
+    path.write_bytes(text.encode("cp1252") + b"\x81\n")
+    assert read_sheet(path).rows[("ada", "set", "code")]["comment"] == "ü\ufffd"

@@ -1,15 +1,20 @@
 """The walls: they hold here, and the tries that say so find a leak where there is one."""
 
+import errno
+import os
+import subprocess
 import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import psutil
 import pytest
 from submissions import needs_walls
 
 from moelib.classroom import Limits, NotContained, leaks
 from moelib.classroom.containment import TRIES
+from moelib.classroom.inside import unpack
 from moelib.classroom.sandbox import Crowded, Job, run
 from moelib.classroom.walls import command
 
@@ -157,3 +162,102 @@ time.sleep(30)
 """
     outcome = run(Job([{"id": "many", "source": code, "asks": []}]), Limits(memory=700 * 2**20))
     assert "MiB of memory" in outcome.stopped["many"]
+
+
+def found(source, name="found", **options):
+    """What a name is after a cell was run inside the walls."""
+    job = Job([{"id": "cell", "source": source, "asks": [[name, 0, None]]}])
+    outcome = run(job, **options)
+    assert outcome.errors == outcome.stopped == {}
+    return unpack(outcome.answers[f"{name}/0"])
+
+
+def test_nothing_but_three_folders_is_mounted_for_writing():
+    """Whoever runs the grader: no right of a user's is needed to keep what is shown as it is."""
+    code = """
+mounts = [line.split() for line in open('/proc/mounts')]
+found = [m[1] for m in mounts if 'rw' in m[3].split(',')]
+"""
+    rest = [p for p in found(code) if p != "/proc" and not p.startswith("/dev/")]
+    assert sorted(rest) == ["/homework", "/tmp"]
+
+
+DENIED = ("add_key", "keyctl", "request_key", "msgget", "semget", "shmget", "memfd_create",
+          "unshare", "setns", "chroot", "kcmp", "pidfd_open", "pidfd_getfd", "perf_event_open",
+          "process_vm_readv", "process_vm_writev", "ptrace", "sched_setaffinity")  # fmt: skip
+
+
+def test_calls_that_reach_past_the_walls_are_refused():
+    seccomp = pytest.importorskip("pyseccomp")
+    numbers = {c: seccomp.resolve_syscall(seccomp.Arch.NATIVE, c) for c in (*DENIED, "clone3")}
+    clone = seccomp.resolve_syscall(seccomp.Arch.NATIVE, "clone")
+    code = f"""
+import ctypes, os, signal
+libc = ctypes.CDLL(None, use_errno=True)
+found = {{}}
+for name, number in {numbers}.items():
+    found[name] = ctypes.get_errno() if libc.syscall(number, 0, 0, 0, 0, 0, 0) == -1 else 0
+child = libc.syscall({clone}, 0x10000000 | signal.SIGCHLD, 0, 0, 0, 0)
+if child == 0:
+    os._exit(0)
+found['clone'] = ctypes.get_errno() if child == -1 else 0
+"""
+    expected = {**dict.fromkeys((*DENIED, "clone"), errno.EPERM), "clone3": errno.ENOSYS}
+    assert found(code) == expected
+
+
+def test_after_some_new_beginnings_a_submission_is_given_up(monkeypatch):
+    monkeypatch.setattr("moelib.classroom.sandbox.MOST_STOPS", 2)
+    cells = [{"id": n, "source": "import os\nos._exit(1)", "asks": []} for n in "abcd"]
+    outcome = run(Job(cells))
+    assert set(outcome.stopped) == {"a", "b"} and "given up" in outcome.errors["all"]
+
+
+def test_many_short_messages_are_too_much_as_well():
+    code = "import os\nfor _ in range(99):\n    os.write(3, b'{}\\n' * 9999)"
+    job = Job([{"id": "flood", "source": code, "asks": []}])
+    assert "more than answers" in run(job, Limits(answers=2**20)).stopped["flood"]
+
+
+def test_a_cell_that_is_asked_nothing_has_no_answer():
+    code = 'import os\n_ = os.write(3, b\'\\n{"end": "forger", "value": 1}\\n\')'
+    assert run(Job([{"id": "forger", "source": code, "asks": []}])).answers == {}
+
+
+def test_a_call_that_exits_ends_no_process():
+    cell = {"id": "f", "source": "import sys\nf = sys.exit", "asks": [["f", 0, []]]}
+    outcome = run(Job([cell]))
+    assert outcome.stopped == {} and outcome.errors["f/0"].startswith("SystemExit")
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root's groups are left")
+def test_a_submission_is_in_no_group_of_roots():
+    groups = os.getgroups()
+    os.setgroups([*groups, 4])
+    try:
+        assert found("import os\nfound = len(os.getgroups())") == 0
+    finally:
+        os.setgroups(groups)
+
+
+def test_a_library_that_cannot_be_imported_is_the_machines_fault(monkeypatch):
+    walls = sys.modules["moelib.classroom.walls"]
+    monkeypatch.setattr(walls, "_with_library", walls._without_library)
+    with pytest.raises(NotContained, match="moelib cannot be imported"):
+        leaks()
+
+
+def test_a_submission_ends_with_its_grader():
+    """However the grader ends: here it is killed, and can clean up nothing."""
+    cell = {"id": "a", "source": "import os, time\nos.fork()\ntime.sleep(99)", "asks": []}
+    code = f"from moelib.classroom.sandbox import Job, run\nrun(Job([{cell}]))"
+    with subprocess.Popen([sys.executable, "-c", code]) as grader:
+        inside = []
+        while len(inside) < 3 and grader.poll() is None:  # bubblewrap, Python, its child
+            time.sleep(0.05)
+            inside = psutil.Process(grader.pid).children(recursive=True)
+        grader.kill()
+    left = psutil.wait_procs(inside, timeout=3)[1]
+    for process in left:
+        process.kill()
+    assert inside and not left
