@@ -47,7 +47,12 @@ for i in range({processes} + 9):
     "memory can be held by no process": """
 import ctypes, os
 libc = ctypes.CDLL(None)
-if libc.shmget(0, ctypes.c_size_t(4096), 0o1600) < 0 and libc.semget(0, 9, 0o1600) < 0:
+shared, semaphores = libc.shmget(0, ctypes.c_size_t(4096), 0o1600), libc.semget(0, 9, 0o1600)
+if shared >= 0:
+    libc.shmctl(shared, 0, None)
+if semaphores >= 0:
+    libc.semctl(semaphores, 0, 0)
+if shared < 0 and semaphores < 0:
     os.memfd_create('kept')""",
     "a process around the submission can be changed": """
 import os
@@ -68,9 +73,14 @@ call = {{'x86_64': 250, 'aarch64': 219}}.get(os.uname().machine)
 if call is not None and ctypes.CDLL(None).syscall(call, 0, ctypes.c_int(-3), 1) < 0:
     raise OSError""",
     **{
-        f"{folder} has no size": (
-            f"for i in range(9):\n    open(f'{folder}/{{{{i}}}}', 'wb').write(bytes({{disk}} // 8))"
-        )
+        f"{folder} has no size": f"""
+import shutil, tempfile
+folder = tempfile.mkdtemp(dir='{folder}')
+try:
+    for i in range(9):
+        open(f'{{{{folder}}}}/{{{{i}}}}', 'wb').write(bytes({{disk}} // 8))
+finally:
+    shutil.rmtree(folder)"""
         for folder in (".", "/tmp", "/dev/shm")
     },
 }

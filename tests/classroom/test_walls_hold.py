@@ -247,11 +247,12 @@ def test_a_library_that_cannot_be_imported_is_the_machines_fault(monkeypatch):
         leaks()
 
 
-def test_a_submission_ends_with_its_grader():
+def test_a_submission_ends_with_its_grader(tmp_path):
     """However the grader ends: here it is killed, and can clean up nothing."""
     cell = {"id": "a", "source": "import os, time\nos.fork()\ntime.sleep(99)", "asks": []}
     code = f"from moelib.classroom.sandbox import Job, run\nrun(Job([{cell}]))"
-    with subprocess.Popen([sys.executable, "-c", code]) as grader:
+    env = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen([sys.executable, "-c", code], env=env) as grader:
         inside = []
         while len(inside) < 3 and grader.poll() is None:  # bubblewrap, Python, its child
             time.sleep(0.05)
