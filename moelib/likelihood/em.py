@@ -118,9 +118,9 @@ def gradient_em(X, y, init, *, free=FreeParameters(), max_iter=5000, tol=1e-9):
     r"""EM with one gradient step on the expected log-likelihood in place of the M-step.
 
     The steps are as long as the curvature bounds allow: with L the largest eigenvalue of
-    :math:`\hat E[x x^\top]`, :math:`\sigma^2 / L` for the experts (halved until the weighted
-    squares fall, if the link is not linear) and :math:`2 / L` for the gates. The noise, if
-    learned, has its closed form, one for all or one for each. The likelihood never falls. Inputs
+    :math:`\hat E[x x^\top]`, :math:`\sigma^2 / L` for an expert (halved until its own
+    weighted squares fall, if the link is not linear) and :math:`2 / L` for the gates. The noise,
+    if learned, has its closed form, one for all or one for each. The likelihood never falls. Inputs
     are those in the units of the sample, see :mod:`moelib.units`.
 
     Parameters

@@ -48,7 +48,12 @@ def gradient_m_step(
     experts, gates = free.rows(model)
     p = np.exp(log_gate_probabilities(gates, gate_design))
     gates = gates + gate_step * (r - p)[:, :-1].T @ gate_design / len(y)
-    experts = _expert_gradient_step(experts, expert_design, y, r, model.link, expert_step)
+    experts = np.array(
+        [
+            _expert_gradient_step(a, expert_design, y, weight, model.link, expert_step)
+            for a, weight in zip(experts, r.T, strict=True)
+        ]
+    )
     noise = _noise(model, experts, expert_design, y, r, free, noise_floor)
     return free.model(experts, gates, noise, like=model)
 
@@ -77,15 +82,7 @@ def _fit_expert(a, design, y, weight, link):
     direction = _least_squares(design, weight * slope, weight * slope**2, y - answers)
     if link.name == "identity":
         return a + direction
-    loss = np.sum(weight * (y - answers) ** 2)
-
-    def attempt(step):
-        candidate = a + step * direction
-        falls = np.sum(weight * (y - link.value(design @ candidate)) ** 2) <= loss
-        return candidate if falls else None
-
-    found = backtrack(attempt, shortest=1e-6)
-    return a if found is None else found
+    return _guarded(a, direction, design, y, weight, link, shortest=1e-6)
 
 
 def _least_squares(design, weight, curvature, residual):
@@ -108,16 +105,24 @@ def _least_squares(design, weight, curvature, residual):
     return np.linalg.lstsq(rows, wanted, rcond=RANK_TOLERANCE)[0] / size
 
 
-def _expert_gradient_step(experts, design, y, r, link, first):
-    residual = y[:, None] - link.value(design @ experts.T)
-    slope = link.derivative(design @ experts.T)
-    direction = (r * residual * slope).T @ design / len(y)
-    loss = np.sum(r * residual**2)
+def _expert_gradient_step(a, design, y, weight, link, first):
+    """One gradient step on an expert's weighted squares, halved until they do not rise."""
+    residual = y - link.value(design @ a)
+    direction = (weight * residual * link.derivative(design @ a)) @ design / len(y)
+    return _guarded(a, direction, design, y, weight, link, shortest=1e-12, first=first)
+
+
+def _guarded(a, direction, design, y, weight, link, **lengths):
+    """The longest step along a direction that does not raise the weighted squares; a if none."""
+
+    def squares(row):
+        return np.sum(weight * (y - link.value(design @ row)) ** 2)
+
+    loss = squares(a)
 
     def attempt(step):
-        candidate = experts + step * direction
-        falls = np.sum(r * (y[:, None] - link.value(design @ candidate.T)) ** 2) <= loss
-        return candidate if falls else None
+        candidate = a + step * direction
+        return candidate if squares(candidate) <= loss else None
 
-    found = backtrack(attempt, shortest=1e-12, first=first)
-    return experts if found is None else found
+    found = backtrack(attempt, **lengths)
+    return a if found is None else found

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import least_squares as least_squares_of
 
@@ -174,6 +174,7 @@ def test_the_bound_is_factored_once_for_a_climb(standard, monkeypatch):
 
 @settings(deadline=None, max_examples=25)
 @given(st.integers(0, 10**6), st.sampled_from(["identity", "relu", "tanh", "sigmoid"]))
+@example(17530, "relu")  # lowered it while one step served experts of different noises
 def test_gradient_em_never_lowers_the_likelihood(seed, link):
     rng = np.random.default_rng(seed)
     model = GatedModel(rng.standard_normal((3, 2)), rng.standard_normal((2, 2)), 0.4, link)
