@@ -95,8 +95,8 @@ def _check_method(e, method):
         if wanted and not getattr(method, fact):
             able = _names(lambda one, fact=fact: getattr(one, fact))
             raise ValueError(f"{words} needs one of {able}; method={e.method!r} does not know it")
-    if e.anneal and (not method.anneals or not isinstance(e.noise, numbers.Real)):
-        raise ValueError("anneal=True needs method='em' and a known noise=: free noise anneals")
+    if e.anneal and not method.anneals:
+        raise ValueError(f"anneal=True needs method='em'; method={e.method!r} does not know it")
     if isinstance(e.init, GatedModel):
         _check_init(e, method)
 

@@ -25,6 +25,7 @@ from moelib.likelihood.pruning import pruned_em_from_sample
 from moelib.likelihood.split_merge import MAX_REPAIRS, split_merge_from_sample
 
 LEAST_SGD_STEPS = 300  # of stochastic gradients on L4
+COOLING = 0.01  # most that a noise may fall in an iteration of EM that is to go slowly
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Method:
     knows_constant_gate : bool
         Whether it can learn a gate that is constant in x.
     anneals : bool
-        Whether it can come down to a known noise.
+        Whether it can cool slowly, to a known noise or to one that it learns.
     at_maximum : bool
         Whether it ends at a maximum of the likelihood without a refinement.
     knows_noises : bool
@@ -101,11 +102,13 @@ def _of(settings):
 
 
 def _em(sample, init, settings, free, rng):
-    anneal_times = None
-    if settings.anneal:
+    slowly: dict = {}
+    if settings.anneal and settings.known_noise is None:
+        slowly["cooling"] = COOLING
+    elif settings.anneal:
         spread = float(np.sqrt(np.cov(sample.y, bias=True, aweights=sample.weights)))
-        anneal_times = spread / settings.known_noise
-    return em_from_sample(sample, init, anneal_times=anneal_times, **to_rest(settings, free))
+        slowly["anneal_times"] = spread / settings.known_noise
+    return em_from_sample(sample, init, **slowly, **to_rest(settings, free))
 
 
 def _gradient_em(sample, init, settings, free, rng):

@@ -20,7 +20,7 @@ from moelib.likelihood.m_step import gradient_m_step, m_step
 from moelib.parameters import FreeParameters
 from moelib.threads import one_blas_thread
 from moelib.units import in_units
-from moelib.validation import as_choice, as_positive, as_sample
+from moelib.validation import as_choice, as_positive, as_probability, as_sample
 
 ANNEALING_STEPS = 50
 GATE_STEPS = ["auto", "newton", "bound"]
@@ -38,6 +38,7 @@ def expectation_maximization(
     max_iter=1000,
     tol=1e-9,
     anneal_from=None,
+    cooling=None,
     gate_step="auto",
     sample_weight=None,
 ):
@@ -61,6 +62,9 @@ def expectation_maximization(
         For a noise that is not learned: begin with this larger one and come down to ``init.noise``
         geometrically over ``ANNEALING_STEPS`` iterations. The history then begins where the
         annealing ends.
+    cooling : float, optional
+        For a noise that is learned: the most that it may fall in one iteration, as a share of
+        itself; 0.01 is slow. Plain EM takes the whole step to the residuals that are left.
     gate_step : {"auto", "newton", "bound"}
         What an M-step does with the gates: one guarded Newton step, whose Hessian takes time that
         grows with the square of the number of gates' parameters, or four steps of Böhning's bound.
@@ -78,7 +82,8 @@ def expectation_maximization(
     Raises
     ------
     ValueError
-        When ``anneal_from`` is given for a noise that is learned, or ``gate_step`` is unknown.
+        When ``anneal_from`` is given for a noise that is learned, or ``cooling`` for one that is
+        not, or not between 0 and 1, or ``gate_step`` is unknown.
 
     Warns
     -----
@@ -88,7 +93,8 @@ def expectation_maximization(
     Notes
     -----
     Done in the units of the sample, see :mod:`moelib.units`: offsets and scales of columns and
-    labels do not count. With a noise for each expert one that answers few samples, or labels that
+    labels do not count. Cooling costs iterations, and no monotony: a part of the way to the best
+    noise is also uphill. With a noise for each expert one that answers few samples, or labels that
     repeat each other, can be as near to them as it likes; see :func:`moelib.find_degeneracies`.
     A single expert is a weighted regression, which one iteration finds.
 
@@ -107,7 +113,7 @@ def expectation_maximization(
     Dempster, Laird & Rubin (1977); Jordan & Jacobs (1994).   Taught in: :ref:`ch-whole-pipeline`.
     """
     sample = as_sample(X, y, sample_weight, n_columns=init.n_features)
-    options = dict(max_iter=max_iter, tol=tol, gate_step=gate_step)
+    options = dict(max_iter=max_iter, tol=tol, gate_step=gate_step, cooling=cooling)
     if anneal_from is not None:  # as many times the last noise, in whatever units
         options["anneal_times"] = as_positive(anneal_from, "anneal_from") / init.noise
     return warned(in_units(em_from_sample, sample, init, free, **options), "EM", max_iter)
@@ -183,7 +189,16 @@ def gradient_em_from_sample(sample, init, *, free, max_iter, tol):
 
 
 def em_from_sample(
-    sample, init, *, free, max_iter, tol, anneal_times=None, gate_step="auto", step=None
+    sample,
+    init,
+    *,
+    free,
+    max_iter,
+    tol,
+    anneal_times=None,
+    cooling=None,
+    gate_step="auto",
+    step=None,
 ):
     """What :func:`expectation_maximization` does, on data that have been checked.
 
@@ -201,6 +216,8 @@ def em_from_sample(
         Stop when an iteration gains less, in nats per sample.
     anneal_times : float or (k,) array, optional
         Begin with a noise so many times as large as that of ``init``, which is not learned.
+    cooling : float, optional
+        As in :func:`expectation_maximization`.
     gate_step : {"auto", "newton", "bound"}
         As in :func:`expectation_maximization`.
     step : callable, optional
@@ -215,7 +232,8 @@ def em_from_sample(
     if step is None:
         step = _m_step_with(gate_step, designs[1], init, weights, free)
     floor = noise_floor(sample)
-    model, history, path, converged = init, [], [], False
+    least = 0.0 if cooling is None else 1 - _as_cooling(cooling, free)
+    model, history, path, converged, slowed = init, [], [], False, False
     if anneal_times is not None:
         if free.noise:
             raise ValueError("anneal_from needs a noise that is not learned: free.noise=False")
@@ -227,12 +245,21 @@ def em_from_sample(
         log_density = logsumexp(log_joint, axis=1, keepdims=True)
         history.append(penalised(log_density[:, 0], model, free, weights))
         path.append(model)
-        converged = iteration > 0 and history[-1] - history[-2] < tol
+        converged = iteration > 0 and not slowed and history[-1] - history[-2] < tol
         if converged or iteration == max_iter:
             break
         r = weighted_responsibilities(np.exp(log_joint - log_density), weights)
-        model = step(model, *designs, y, r, free, noise_floor=floor)
+        new = step(model, *designs, y, r, free, noise_floor=floor)
+        slowed = bool(np.any(new.noise < least * model.noise))
+        model = replace(new, noise=np.maximum(new.noise, least * model.noise)) if slowed else new
     return Climb(model, history, converged, path)
+
+
+def _as_cooling(cooling, free):
+    cooling = as_probability(cooling, "cooling")
+    if not free.noise:
+        raise ValueError("cooling= is for a noise that is learned; a known one has anneal_from=")
+    return cooling
 
 
 def _m_step_with(gate_step, gate_design, model, weights, free):

@@ -44,7 +44,6 @@ THEORY = TWO | dict(fit_intercept=False, noise="shared", n_init=1, random_state=
             "constant_gate=True needs one of 'em', 'em-pruned'",
         ),
         (TWO | dict(anneal=True, noise=0.1), "anneal=True needs method='em'"),
-        (dict(method="em", anneal=True), "anneal=True needs method='em' and a known noise"),
         (dict(method="gradient-em", anneal=True, noise=0.1), "anneal=True needs method='em'"),
         (
             TWO | dict(noise="per-expert", refine=False),

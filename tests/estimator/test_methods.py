@@ -153,6 +153,15 @@ def test_what_anneals_has_left_its_start_when_the_history_begins(data, method):
     assert hot.log_likelihood_ == pytest.approx(cold.log_likelihood_, abs=1e-3)
 
 
+def test_annealing_a_noise_that_is_learned_lets_it_fall_by_at_most_a_hundredth(data):
+    noises = [
+        np.array([one.noise for one in fitted(data, "em", noise="shared", **more).path_["em"]])
+        for more in (dict(anneal=True, refine=False), dict(refine=False))
+    ]
+    slow, plain = (np.min(path[1:] / path[:-1]) for path in noises)
+    assert slow == pytest.approx(0.99) and plain < 0.97
+
+
 def test_annealing_from_a_random_start_finds_the_experts(data):
     fit = fitted(data, "em", noise=0.3, anneal=True)
     assert regressor_error(fit.experts_, data[0].experts) < 1e-2

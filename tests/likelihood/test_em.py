@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -276,6 +277,27 @@ def test_em_and_gradient_em_differ_by_their_m_step_only(instance, monkeypatch):
     again = gradient_em_from_sample(sample, model, **options)
     assert again.history == em.history and len(used) == len(em.history) - 1
     np.testing.assert_array_equal(again.model.experts, em.model.experts)
+
+
+@pytest.mark.parametrize("noise", [True, "per-expert"])
+def test_cooling_holds_the_noise_and_never_lowers_the_likelihood(standard, noise):
+    model, X, y = standard(400, **DESIGN)
+    free, start = FreeParameters(noise=noise), random_start(X, y, 2, np.random.default_rng(1))
+    plain = expectation_maximization(X, y, start, free=free, tol=1e-10)
+    slow = expectation_maximization(X, y, start, free=free, tol=1e-10, cooling=0.02)
+    ratios = [b.noises / a.noises for a, b in pairwise(slow.path)]
+    assert np.min(ratios) == pytest.approx(0.98) and np.sum(np.isclose(ratios, 0.98)) > 50
+    assert np.min([b.noises / a.noises for a, b in pairwise(plain.path)]) < 0.9
+    assert np.all(np.diff(slow.history) >= -1e-10) and slow.converged
+    assert slow.objective == pytest.approx(plain.objective, abs=1e-7)
+
+
+def test_cooling_is_for_a_noise_that_is_learned_and_a_share(standard):
+    model, X, y = standard(100, **DESIGN)
+    with pytest.raises(ValueError, match="cooling= is for a noise that is learned"):
+        expectation_maximization(X, y, model, free=FreeParameters(noise=False), cooling=0.1)
+    with pytest.raises(ValueError, match="cooling must be a number strictly between 0 and 1"):
+        expectation_maximization(X, y, model, cooling=1.5)
 
 
 def test_annealing_takes_the_given_steps_before_the_history_begins(instance):
