@@ -22,6 +22,7 @@ from joblib import Parallel, delayed, parallel_config
 from tqdm import tqdm
 
 from moelib.experiments.census import CENSUS
+from moelib.experiments.cooling import COOLING
 from moelib.experiments.coverage import COVERAGE
 from moelib.experiments.efficiency import EFFICIENCY
 from moelib.experiments.experiment import Experiment, cell_name
@@ -46,6 +47,7 @@ EXPERIMENTS = {
         OWN_DATA,
         REGIMES,
         MANY_EXPERTS,
+        COOLING,
         TAILS,
         SAMPLES,
         EFFICIENCY,
