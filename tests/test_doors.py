@@ -46,6 +46,7 @@ from moelib import (
     third_moment_signs,
 )
 from moelib.estimator import check_two_loss_inputs
+from moelib.estimator.certificate import certificate_of
 from moelib.estimator.methods import METHODS
 from moelib.experiments import Experiment, run_experiment
 from moelib.experts import minimize_l4_gradient, minimize_l4_lbfgs, reduce_batches, top_eigenpairs
@@ -341,6 +342,11 @@ def cells_of_other_code(standard, tmp_path, monkeypatch):
 
 SINGULAR, SEPARATED = "information matrix is singular", "the gate separates expert"
 SECOND = "the second moment has only"
+def few_for_a_certificate(standard, tmp_path, monkeypatch):
+    model, X, y = standard(60, d=5, n_experts=2)
+    return partial(certificate_of, model, X, y, rng())
+
+
 SITUATIONS = {
     "EM": (few_steps(expectation_maximization), "EM did not converge"),
     "gradient EM": (few_steps(gradient_em), "gradient EM did not converge"),
@@ -354,6 +360,7 @@ SITUATIONS = {
     "separated gates": (separated_gates, SEPARATED),
     "standard errors": (repeated_column, SINGULAR),
     "bound": (singular_information, SINGULAR),
+    "certificate": (few_for_a_certificate, "fewer than 10 for each"),
     "fit in few steps": (
         fit_of(lambda X, y: (X, y), refine=False, max_iter=2),
         "the fit of 2 experts did not converge in 2 iterations",

@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = face(
         "summary": "Summary parameter_table",
         "selection": "Selection choose_n_experts",
         "twins": "with_twin",
+        "certificate": "Certificate certificate_of",
         "ordering": "align_experts",
     },
 )

@@ -23,5 +23,7 @@ __getattr__, __dir__, __all__ = face(
         "tails": "TAILS",
         "samples": "SAMPLES",
         "efficiency": "EFFICIENCY",
+        "cooling": "COOLING",
+        "certificate": "CERTIFICATE",
     },
 )

@@ -22,6 +22,7 @@ from joblib import Parallel, delayed, parallel_config
 from tqdm import tqdm
 
 from moelib.experiments.census import CENSUS
+from moelib.experiments.certificate import CERTIFICATE
 from moelib.experiments.cooling import COOLING
 from moelib.experiments.coverage import COVERAGE
 from moelib.experiments.efficiency import EFFICIENCY
@@ -51,6 +52,7 @@ EXPERIMENTS = {
         TAILS,
         SAMPLES,
         EFFICIENCY,
+        CERTIFICATE,
     ]
 }
 PACKAGES = ["numpy", "scipy", "scikit-learn", "torch"]

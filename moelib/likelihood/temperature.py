@@ -46,7 +46,7 @@ def held_noise(rate, batch_size, shares, n_features, *, noise=0.0):
 
     Examples
     --------
-    >>> round(held_noise(0.02, 64, np.full(10, 0.1), 20, noise=0.05), 3)
+    >>> float(held_noise(0.02, 64, np.full(10, 0.1), 20, noise=0.05).round(3))
     0.103
     """
     batch_size, noise = as_positive(batch_size, "batch_size"), as_not_negative(noise, "noise")
