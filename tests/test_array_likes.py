@@ -260,6 +260,8 @@ CASES = {
     "derivatives": case(experts.derivatives, T=T, V=V, mu=0.5),
     "minimize_l4_gradient": case(experts.minimize_l4_gradient, T=T, V=V, max_iter=9),
     "minimize_l4_lbfgs": case(experts.minimize_l4_lbfgs, T=T, V=V, max_iter=9),
+    "largest_overlap": case(experts.largest_overlap, V=V),
+    "minimize_l4_orthonormal": case(experts.minimize_l4_orthonormal, T=T2, V=A[:, :2], max_iter=9),
     "random_unit_rows": case(experts.random_unit_rows, k=2, rng=rng, r=3),
     "tensor_l4": case(experts.tensor_l4, T=T, V=V, mu=0.5),
     "gradient_path": case(descents(partial(experts.gradient_path, n_steps=3)), **DATA, start=A),

@@ -49,7 +49,13 @@ from moelib.estimator import check_two_loss_inputs
 from moelib.estimator.certificate import certificate_of
 from moelib.estimator.methods import METHODS
 from moelib.experiments import Experiment, run_experiment
-from moelib.experts import minimize_l4_gradient, minimize_l4_lbfgs, reduce_batches, top_eigenpairs
+from moelib.experts import (
+    minimize_l4_gradient,
+    minimize_l4_lbfgs,
+    minimize_l4_orthonormal,
+    reduce_batches,
+    top_eigenpairs,
+)
 from moelib.likelihood import certify, mean_score, polish, score_moments, scores
 from moelib.validation import as_sample
 
@@ -391,6 +397,10 @@ SITUATIONS = {
     "one feature": (one_feature, "with one feature"),
     "L4 by gradients": (l4_in_one_step(minimize_l4_gradient), "gradient descent on L4 stopped"),
     "L4 by L-BFGS": (l4_in_one_step(minimize_l4_lbfgs), "L-BFGS on L4 stopped"),
+    "L4 on orthonormal rows": (
+        l4_in_one_step(minimize_l4_orthonormal),
+        "L4 on orthonormal rows stopped",
+    ),
     "experts": (no_experts(learn_experts), SECOND),
     "experts from batches": (no_experts(learn_experts_from_batches, batches=True), SECOND),
     "experts by SGD": (no_experts(learn_experts_sgd, batches=True), SECOND),

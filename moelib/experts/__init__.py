@@ -22,6 +22,7 @@ __getattr__, __dir__, __all__ = face(
         "critical_points": "CriticalPoint POINT_KINDS basins census classify find_critical_points "
         "merge stable_occupancies torus",
         "orthogonal": "critical_squares farthest_move first_order_move",
+        "orthonormal": "largest_overlap minimize_l4_orthonormal",
         "plane": "critical_angles flows_together landscape_map",
         "learn": "ExpertFit expert_fit learn_experts learn_experts_from_batches",
         "sgd": "l4_sgd learn_experts_sgd",

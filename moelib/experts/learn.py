@@ -3,7 +3,8 @@ r"""The first loss at work: experts from L4, after a reduction to k dimensions a
 In the whitened coordinates of :mod:`moelib.experts.reduction` the fourth moment is, in the limit,
 :math:`\sum_m \lambda_m u_m^{\otimes 4}` with orthonormal :math:`u_m` and
 :math:`\lambda_m = 1/\pi_m`. On the product of unit spheres L4 then has no stray minima for
-:math:`0 < \mu < 1`. Here it is minimised on the moments of a fixed sample;
+:math:`0 < \mu < 1`. Here it is minimised on the moments of a fixed sample, over unit rows or
+orthonormal ones (:mod:`moelib.experts.orthonormal`);
 :mod:`moelib.experts.sgd` does it by stochastic gradients, and :mod:`moelib.experts.spectral` is the
 power method to compare with, on the same moment or on that of order 3.
 """
@@ -13,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from moelib.data.batches import checked, one_batch
-from moelib.experts.l4 import SOLVERS, random_unit_rows
+from moelib.experts.l4 import random_unit_rows
 from moelib.experts.moments import Moments
+from moelib.experts.orthonormal import SOLVERS, best_run
 from moelib.experts.reduction import Reduction, reduce_checked, whiten
 from moelib.experts.signs import first_moment_signs
 from moelib.threads import one_blas_thread
@@ -107,9 +109,11 @@ def learn_experts(
     mu : float
         Weight of the diagonal term, between 0 and 1.
     n_init : int
-        Random starts; the lowest loss wins, the first of equals.
-    solver : {"lbfgs", "gradient"}
-        How to descend: L-BFGS or gradient steps.
+        Random starts; the lowest loss wins, see :func:`~moelib.experts.orthonormal.best_run`.
+    solver : {"lbfgs", "gradient", "orthonormal"}
+        How to descend: L-BFGS or gradient steps over unit rows, or
+        :func:`~moelib.experts.orthonormal.minimize_l4_orthonormal`, whose rows cannot coincide
+        and for which mu has no say.
     transforms : {"polynomial", "optimal", "in-span"}
         Which label transforms to use, see :func:`moelib.label_transform`.
     truncate : float, optional
@@ -129,6 +133,11 @@ def learn_experts(
     ------
     ValueError
         When ``n_experts > d`` (experts must be linearly independent) or the link is not valid.
+
+    Warns
+    -----
+    ConvergenceWarning
+        When rows coincide at the end of every start.
 
     Notes
     -----
@@ -237,7 +246,7 @@ def whitened_fourth(batches, n_experts, *, truncate=None, n_blocks=1, control=Fa
 
 
 def expert_fit(reduction, tensor, runs):
-    """The best of several runs as an :class:`ExpertFit`.
+    """The best of several runs, by :func:`~moelib.experts.orthonormal.best_run`.
 
     Parameters
     ----------
@@ -247,10 +256,14 @@ def expert_fit(reduction, tensor, runs):
         The whitened moment, if one was formed.
     runs : list of tuple
         Directions and losses of every run, as :func:`~moelib.experts.l4.minimize_l4_lbfgs` returns
-        them; of runs that end equally low the first counts.
+        them.
+
+    Returns
+    -------
+    ExpertFit
     """
+    best = best_run(runs)
     ends = np.array([losses[-1] for _, losses in runs])
-    best = np.argmax(ends <= ends.min() + 1e-6 * abs(ends.min()))
     directions, losses = runs[best]
     experts = reduction.experts(directions)
     signs = first_moment_signs(experts, reduction.mean_yx, link=reduction.transforms.link)

@@ -15,9 +15,9 @@ from contextlib import nullcontext
 import numpy as np
 
 from moelib.data.arrays import as_inputs
-from moelib.data.batches import BLOCK, as_batch, row_blocks
+from moelib.data.batches import as_batch, row_blocks
 from moelib.experts.l4 import tensor_l4
-from moelib.experts.sums import ControlSums, PlainSums, score4_sum
+from moelib.experts.sums import CHUNK, ControlSums, PlainSums, pair_gram, score4_sum
 from moelib.experts.tensors import orthogonal_tensor
 from moelib.threads import one_blas_thread
 from moelib.validation import as_count, as_matrix, as_positive, as_vector
@@ -192,12 +192,10 @@ def _added(blocks, others):
     return [one + another for one, another in zip(blocks, others, strict=True)]
 
 
-def fourth_moment(X, q, *, block=BLOCK):
+def fourth_moment(X, q, *, block=CHUNK):
     r"""The tensor :math:`\hat E[(q - \bar q)\, S_4(x)]` in all d dimensions.
 
-    The weighted sum of products of pairs is a difference of two Gram matrices, one of the samples
-    with a positive weight and one of those with a negative: a quarter of what
-    :class:`moelib.Moments` spends.
+    Centring the labels first saves one of the two sums that :class:`moelib.Moments` keeps.
 
     Parameters
     ----------
@@ -222,17 +220,9 @@ def fourth_moment(X, q, *, block=BLOCK):
     True
     """
     X, block = as_inputs(X), as_count(block, "block")
-    (n, d), q = X.shape, as_vector(q, "q", len(X))
-    q = (q - q.mean()) / n
-    first, second = np.triu_indices(d)
-    sums = np.zeros((len(first), len(first)))
-    for start in range(0, n, block):
-        for sign in (1.0, -1.0):
-            rows = np.flatnonzero(sign * q[start : start + block] > 0) + start
-            root = np.sqrt(np.abs(q[rows]))[:, None]
-            pairs = (X[rows][:, first] * root) * X[rows][:, second]
-            sums += sign * (pairs.T @ pairs)
-    return score4_sum(sums, (X * q[:, None]).T @ X, 0.0)
+    q = as_vector(q, "q", len(X))
+    q = (q - q.mean()) / len(X)
+    return score4_sum(pair_gram(X, q, chunk=block), (X * q[:, None]).T @ X, 0.0)
 
 
 def population_moments(A, shares, basis=None):

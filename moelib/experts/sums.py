@@ -14,6 +14,8 @@ from moelib.data.arrays import as_floats
 from moelib.experts.control_variates import hermite_features, regression_moment
 from moelib.hermite import score_norm
 
+CHUNK = 2048  # samples whose products of pairs are made at a time: they stay in the cache
+
 
 @dataclass(frozen=True, eq=False)
 class Sums:
@@ -78,14 +80,12 @@ class PlainSums(Sums):
         if not fourth:
             return cls(*second)
         q4 = shortened(transforms.q4, z, y, truncate) * weights
-        first, last = np.triu_indices(z.shape[1])
-        pairs = z[:, first] * z[:, last]
         return cls(
             *second,
             q4=q4.sum(),
             q4_zz=(z * q4[:, None]).T @ z,
-            zzzz=(weighted[:, first] * z[:, last]).T @ pairs,
-            q4_zzzz=(pairs * q4[:, None]).T @ pairs,
+            zzzz=pair_gram(z, weights),
+            q4_zzzz=pair_gram(z, q4),
         )
 
     def second(self, c2):
@@ -172,6 +172,47 @@ def shortened(transform, z, y, truncate):
     lengths = np.abs(q) * score_norm(z, m)
     longest = truncate * np.sqrt(mean_square)
     return q * np.minimum(1.0, longest / np.maximum(lengths, np.finfo(float).tiny))
+
+
+def pair_gram(z, weights, *, chunk=CHUNK):
+    r"""Weighted sum of the products of two pairs of coordinates.
+
+    It is a difference of two Gram matrices, of the samples with a positive weight and of those with
+    a negative one; a Gram matrix is symmetric and costs half of a general product.
+
+    Parameters
+    ----------
+    z : (n, r) array
+        Coordinates.
+    weights : (n,) array
+        Weights of either sign.
+    chunk : int
+        Samples to treat at a time.
+
+    Returns
+    -------
+    (p, p) array
+        Its rows and columns are the pairs :math:`a \le b` in the order of ``np.triu_indices``.
+
+    Examples
+    --------
+    >>> pair_gram(np.array([[1.0, 2.0], [1.0, 0.0]]), np.array([1.0, -3.0]))
+    array([[-2.,  2.,  4.],
+           [ 2.,  4.,  8.],
+           [ 4.,  8., 16.]])
+    """
+    z, weights = as_floats(z, weights)
+    first, last = np.triu_indices(z.shape[1])
+    total = np.zeros((len(first), len(first)))
+    for sign in (1.0, -1.0):
+        chosen = np.flatnonzero(sign * weights > 0)
+        for start in range(0, len(chosen), chunk):
+            rows = chosen[start : start + chunk]
+            columns = np.ascontiguousarray(z[rows].T)
+            pairs = (columns * np.sqrt(np.abs(weights[rows])))[first]
+            pairs *= columns[last]
+            total += sign * (pairs @ pairs.T)
+    return total
 
 
 def score4_sum(pair_products, products, weight):

@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = face(
         "em": "expectation_maximization gradient_em",
         "descent": "joint_likelihood least_squares",
         "minibatch": "joint_likelihood_sgd least_squares_sgd",
+        "temperature": "held_noise",
         "pruning": "drop_costs drop_expert pruned_em",
         "split_merge": "split_merge_em",
         "score": "mean_score score_moments scores",

@@ -7,6 +7,7 @@ import pytest
 
 from moelib import (
     AssumptionWarning,
+    ConvergenceWarning,
     learn_experts,
     learn_experts_from_batches,
     learn_experts_sgd,
@@ -15,8 +16,9 @@ from moelib import (
     standard_model,
 )
 from moelib.experts import learn
-from moelib.experts.l4 import minimize_l4_gradient, random_unit_rows
+from moelib.experts.l4 import minimize_l4_gradient, random_unit_rows, tensor_l4
 from moelib.experts.moments import Moments
+from moelib.experts.orthonormal import largest_overlap
 from moelib.experts.reduction import reduce_batches, reduce_checked
 from moelib.model import GatedModel
 from moelib.validation import as_sample
@@ -137,8 +139,65 @@ def test_of_runs_that_end_equally_low_the_first_counts(standard):
 def test_a_warning_names_the_caller(standard):
     _, X, y = standard(300)
     with pytest.warns(AssumptionWarning, match="eigenvalues that stand out") as heard:
-        learn_experts(X, y, 5, np.random.default_rng(0))
+        learn_experts(X, y, 5, np.random.default_rng(0), solver="orthonormal")
     assert heard[0].filename == __file__
+
+
+def test_orthonormal_rows_find_the_experts_whatever_the_weight(standard):
+    model, X, y = standard(20_000, d=6)
+    fit, other = (
+        learn_experts(X, y, 3, np.random.default_rng(1), solver="orthonormal", mu=mu, n_init=2)
+        for mu in (0.1, 0.9)
+    )
+    assert regressor_error(fit.experts, model.experts) < 0.05
+    np.testing.assert_allclose(fit.directions @ fit.directions.T, np.eye(3), atol=1e-12)
+    np.testing.assert_array_equal(fit.starts, other.starts)
+    assert fit.loss == pytest.approx(tensor_l4(fit.tensor, fit.directions, 0.1)[0])
+    parts = [(X[:7000], y[:7000]), (X[7000:], y[7000:])]
+    found = learn_experts_from_batches(
+        lambda: iter(parts), 3, np.random.default_rng(1), solver="orthonormal", n_init=2
+    )
+    np.testing.assert_allclose(found.experts, fit.experts, atol=1e-6)
+
+
+RELU = standard_model(15, 8, noise=0.05, link="relu")
+RELU_OPTIONS = dict(link="relu", transforms="in-span")
+
+
+def test_a_lower_loss_does_not_win_with_coinciding_rows():
+    """ReLU, k = 8, d = 15, n = 40,000: two of five starts go to one direction, below the rest."""
+    X, y = RELU.sample(40_000, np.random.default_rng(1))
+    fit = learn_experts(X, y, 8, np.random.default_rng(1), **RELU_OPTIONS)
+    overlaps = np.array([largest_overlap(V) for V in fit.starts])
+    assert largest_overlap(fit.starts[np.argmin(fit.losses)]) > 0.99
+    assert largest_overlap(fit.directions) < 0.5
+    assert fit.loss > fit.losses.min() + 1
+    assert fit.loss == pytest.approx(fit.losses[overlaps < 0.8].min(), rel=1e-6)
+    assert regressor_error(fit.experts, RELU.experts) < 0.2
+
+
+def test_rows_that_coincide_from_every_start_bring_a_warning_and_a_way_out():
+    """Another data set of the same model: all five starts collapse; orthonormal rows do not."""
+    X, y = RELU.sample(40_000, np.random.default_rng(0))
+    with pytest.warns(ConvergenceWarning, match="more samples .* solver='orthonormal'") as heard:
+        fit = learn_experts(X, y, 8, np.random.default_rng(1), **RELU_OPTIONS)
+    assert heard[0].filename == __file__
+    assert regressor_error(fit.experts, RELU.experts) > 0.5
+    more = dict(RELU_OPTIONS, solver="orthonormal")
+    fit = learn_experts(X, y, 8, np.random.default_rng(1), **more)
+    assert regressor_error(fit.experts, RELU.experts) < 0.1
+
+
+@pytest.mark.slow
+def test_orthonormal_rows_find_sixteen_relu_experts_where_others_find_none():
+    """d = 32, n = 300,000: the lowest of five starts over unit rows is one direction 16 times."""
+    model = standard_model(32, 16, noise=0.05, link="relu")
+    X, y = model.sample(300_000, np.random.default_rng(0))
+    fit = learn_experts(X, y, 16, np.random.default_rng(1), solver="orthonormal", **RELU_OPTIONS)
+    assert regressor_error(fit.experts, model.experts) < 0.06
+    with pytest.warns(ConvergenceWarning, match="coinciding rows from every start"):
+        fit = learn_experts(X, y, 16, np.random.default_rng(1), **RELU_OPTIONS)
+    assert regressor_error(fit.experts, model.experts) > 0.5
 
 
 def test_bad_arguments_are_refused(standard):
@@ -209,6 +268,7 @@ def test_ten_experts_from_a_million_samples_in_little_memory():
     [
         learn_experts,
         lambda *of: learn_experts(*of, solver="gradient"),
+        lambda *of: learn_experts(*of, solver="orthonormal"),
         lambda *of: learn_experts_spectral(*of, order=3),
         lambda *of: learn_experts_spectral(*of, order=4),
         lambda X, y, k, rng: learn_experts_sgd(lambda: [(X, y)], k, rng),

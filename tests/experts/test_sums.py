@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from moelib import Moments, label_transforms
-from moelib.experts.sums import ControlSums, PlainSums, score4_sum, shortened
+from moelib.experts.sums import ControlSums, PlainSums, pair_gram, score4_sum, shortened
 from moelib.hermite import score_tensor
 
 
@@ -13,6 +13,16 @@ def data(standard):
     _, X, y = standard(1000, d=4, n_experts=2, noise=0.3)
     weights = np.random.default_rng(0).integers(0, 3, 1000).astype(float)
     return X, y, weights, label_transforms("identity", 0.3)
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 2048])
+def test_products_of_pairs_are_summed_with_weights_of_either_sign(chunk):
+    rng = np.random.default_rng(0)
+    z, weights = rng.standard_normal((50, 3)), rng.standard_normal(50)
+    weights[::5] = 0
+    pairs = np.array([z[:, a] * z[:, b] for a in range(3) for b in range(a, 3)])
+    expected = sum(w * np.outer(p, p) for w, p in zip(weights, pairs.T, strict=True))
+    np.testing.assert_allclose(pair_gram(z, weights, chunk=chunk), expected, atol=1e-12)
 
 
 @pytest.mark.parametrize("kind", [PlainSums, ControlSums])
