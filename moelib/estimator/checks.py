@@ -28,7 +28,7 @@ def check_parameters(estimator):
         as_choice(e.noise, "noise", [*NOISES, "a positive number"])
     elif e.noise is not None:
         as_positive(e.noise, "noise")
-    as_choice(e.solver, "solver", SOLVERS)
+    as_choice(e.solver, "solver", [*SOLVERS, "orthonormal"])
     as_choice(e.transforms, "transforms", KINDS)
     if e.truncate is not None:
         as_positive(e.truncate, "truncate")
@@ -95,6 +95,8 @@ def _check_method(e, method):
         if wanted and not getattr(method, fact):
             able = _names(lambda one, fact=fact: getattr(one, fact))
             raise ValueError(f"{words} needs one of {able}; method={e.method!r} does not know it")
+    if e.solver == "orthonormal" and e.method != "two-loss":
+        raise ValueError(f"solver='orthonormal' is for method='two-loss', not {e.method!r}")
     if e.anneal and not method.anneals:
         raise ValueError(f"anneal=True needs method='em'; method={e.method!r} does not know it")
     if isinstance(e.init, GatedModel):

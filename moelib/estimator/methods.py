@@ -76,6 +76,8 @@ class Method:
 
 def _l4(sample, settings, rng):
     more = dict(mu=settings.mu, truncate=settings.truncate)
+    if settings.solver == "orthonormal":
+        more["solver"] = settings.solver
     return experts_from_sample(sample, settings.n_experts, rng, **_of(settings), **more)
 
 

@@ -58,8 +58,9 @@ class MixtureOfExperts(Results, RegressorMixin, BaseEstimator):
     anneal : bool
         Whether EM cools slowly: with a known noise it comes down to that from the labels' spread,
         and one that is learned may fall by at most 1 % an iteration.
-    solver : {"lbfgs", "adam"}
-        How to descend, for ``"likelihood"`` and ``"least-squares"``.
+    solver : {"lbfgs", "adam", "orthonormal"}
+        How to descend, for ``"likelihood"`` and ``"least-squares"``; orthonormal rows are for
+        ``"two-loss"``, and better where experts are many.
     refine : bool
         Whether to finish at a maximum of the likelihood in all parameters.
     mu : float

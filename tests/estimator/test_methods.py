@@ -6,7 +6,13 @@ import warnings
 import numpy as np
 import pytest
 
-from moelib import AssumptionWarning, MixtureOfExperts, maximum_likelihood, regressor_error
+from moelib import (
+    AssumptionWarning,
+    MixtureOfExperts,
+    maximum_likelihood,
+    regressor_error,
+    standard_model,
+)
 from moelib.estimator.methods import METHODS
 from moelib.gates.loss import gate_gradient, log_normal_density
 from moelib.likelihood import score_moments
@@ -151,6 +157,19 @@ def test_what_anneals_has_left_its_start_when_the_history_begins(data, method):
     assert np.abs(hot.path_[method][0].experts - model.experts).max() > 1e-4
     assert hot.noise_ == cold.noise_ == 0.3
     assert hot.log_likelihood_ == pytest.approx(cold.log_likelihood_, abs=1e-3)
+
+
+def test_orthonormal_rows_find_what_rows_on_spheres_collapse_on():
+    X, y = standard_model(d=16, n_experts=8, noise=0.05).sample(40_000, np.random.default_rng(0))
+    found = {}
+    for solver in ("lbfgs", "orthonormal"):
+        settings = dict(method="two-loss", transforms="in-span", refine=False, solver=solver)
+        settings |= dict(fit_intercept=False, noise="shared", random_state=0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            fit = MixtureOfExperts(8, **settings).fit(X, y)
+        found[solver] = regressor_error(fit.experts_, np.eye(8, 16))
+    assert found["orthonormal"] < min(0.03, found["lbfgs"])
 
 
 def test_annealing_a_noise_that_is_learned_lets_it_fall_by_at_most_a_hundredth(data):
