@@ -348,6 +348,8 @@ def cells_of_other_code(standard, tmp_path, monkeypatch):
 
 SINGULAR, SEPARATED = "information matrix is singular", "the gate separates expert"
 SECOND = "the second moment has only"
+
+
 def few_for_a_certificate(standard, tmp_path, monkeypatch):
     model, X, y = standard(60, d=5, n_experts=2)
     return partial(certificate_of, model, X, y, rng())

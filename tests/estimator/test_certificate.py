@@ -256,7 +256,7 @@ def test_warnings(standard):
         certificate_of(model, X, y, rng)
     with pytest.warns(AssumptionWarning, match="far from a maximum"):
         certificate_of(replace(model, noise=0.1), X, y, rng)
-    with pytest.warns(AssumptionWarning, match="fewer than 10 for each"):
+    with pytest.warns(AssumptionWarning, match="fewer than 4 for each"):
         certificate_of(model, X[:60], y[:60], rng)
     with pytest.warns(AssumptionWarning, match="whole number"):
         certificate_of(model, X, y, rng, sample_weight=np.full(500, 1.0001))

@@ -4,11 +4,13 @@ Tables are those of :mod:`moelib.experiments.frontier_reading`.
 """
 
 import numpy as np
+import pandas as pd
 
 from moelib.pages.layout import panels, set_ticks, shared_legend
-from moelib.pages.numbers import number
+from moelib.pages.numbers import low_to_high, number
 from moelib.pages.sliders import explore
 from moelib.pages.style import PALETTE
+from moelib.pages.tables import show_table
 
 # method: what the legend says, its colour and marker
 LOOKS = {
@@ -28,6 +30,34 @@ GROUNDS = {
     "two losses, then Adam": PALETTE[0],
 }
 SHORT = {"Adam": "A", "EM": "EM", "two losses": "2", "two losses, then Adam": "2+A"}
+
+
+def show_frontier(rows):
+    """Success with its interval, seconds a run and to a solution, the most successful first.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Rows of ``rates``, by method.
+
+    Returns
+    -------
+    table : DataFrame
+        Of text.
+    """
+    rows = rows.sort_values(["success", "seconds"], ascending=[False, True])
+    hits = (rows["success"] * rows["data_sets"]).round().astype(int)
+    table = {
+        "right": [f"{hit} of {size}" for hit, size in zip(hits, rows["data_sets"], strict=True)],
+        "95 % interval": [
+            low_to_high(ends, ".0%") for ends in zip(rows["low"], rows["high"], strict=True)
+        ],
+        "seconds a run": rows["seconds"].to_numpy(),
+        "seconds to a solution": rows["wait"].to_numpy(),
+    }
+    names = pd.Index([LOOKS[method][0] for method in rows.index])
+    forms = {"seconds a run": ".2g", "seconds to a solution": ".2g"}
+    return show_table(pd.DataFrame(table, index=names), form=forms, name="method")
 
 
 def draw_frontier(found, predicted):
@@ -114,7 +144,7 @@ def _draw_wait(ax, rows, method, shift):
     ax.plot(n[solved], wait[solved], marker=marker, color=color, ms=5, lw=1.1, ls="-", label=name)
     ends = np.isfinite(high) & solved
     ax.vlines(n[ends], low[ends], high[ends], color=color, lw=1)
-    ax.plot(n[~solved], low[~solved], "$\\uparrow$", color=color, ms=8)
+    ax.plot(n[~solved], low[~solved], marker="$\\uparrow$", ls="", color=color, ms=8)
 
 
 def explore_frontier(won, rates, designs):
@@ -200,4 +230,6 @@ def _draw_success(ax, cells, method, ks):
 
 
 def _short(seconds):
+    if not np.isfinite(seconds):
+        return "∞"
     return number(seconds, ".0f" if seconds >= 9.5 else ".1f" if seconds >= 0.95 else ".2f")

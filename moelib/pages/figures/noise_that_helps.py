@@ -4,7 +4,7 @@ import numpy as np
 
 from moelib.pages.intervals import share_interval
 from moelib.pages.layout import panel, panels, set_ticks
-from moelib.pages.plots import draw_curves, draw_grid, draw_intervals
+from moelib.pages.plots import draw_grid, draw_intervals
 from moelib.pages.style import MARKERS, PALETTE
 
 
@@ -23,7 +23,8 @@ def draw_ingredients(rows, columns, counts, totals):
     figure : Figure
         Light tiles are right more often.
     """
-    figure, ax = panel((7.2, 0.75 * len(rows) + 0.9))
+    size = 7.2, 0.7 * len(rows) + 1.2
+    figure, ax = panel(size, xlabel="what the noise may do", ylabel="where the step comes from")
     counts, totals = np.asarray(counts, dtype=float), np.asarray(totals, dtype=float)
     texts = [
         ["" if np.isnan(c) else f"{c:.0f} of {t:.0f}" for c, t in zip(*pair)]
@@ -31,34 +32,6 @@ def draw_ingredients(rows, columns, counts, totals):
     ]
     draw_grid(ax, counts / totals, texts=texts, names=(rows, columns), vmin=0, vmax=1)
     ax.grid(False)
-    return figure
-
-
-def draw_noise_paths(paths, truth):
-    """Draw the noise of a model along climbs, each over its own length.
-
-    Parameters
-    ----------
-    paths : dict of array
-        Name of a climb -> the noise after each of its steps.
-    truth : float
-        The noise of the data.
-
-    Returns
-    -------
-    figure : Figure
-    """
-    figure, ax = panel((6.8, 3.4), xlabel="share of the steps", ylabel="noise", yscale="log")
-    for place, (name, noises) in enumerate(paths.items()):
-        x = np.linspace(0, 1, len(noises))
-        draw_curves(ax, {f"{name}, {len(noises)}": noises}, x, first=place, marker="")
-    ax.axhline(truth, color="0.35", lw=1)
-    ax.annotate(
-        "noise of the data", (1, truth), (0, -4), textcoords="offset points", ha="right", va="top"
-    )
-    set_ticks(ax, y=[0.05, 0.1, 0.2, 0.5, 1.0])
-    ax.set_ylim(0.035, None)
-    ax.legend()
     return figure
 
 
