@@ -16,7 +16,7 @@ def test_ingredients_count_in_their_tiles_and_leave_out_what_does_not_exist(read
     (ax,) = figure.axes
     np.testing.assert_allclose(ax.images[0].get_array(), [[0.25, 1], [np.nan, 0.5]])
     texts = {text.get_position(): text.get_text() for text in ax.texts}
-    assert texts == {(0, 0): "1 of 4", (1, 0): "4 of 4", (0, 1): "", (1, 1): "2 of 4"}
+    assert texts == {(0, 0): "1 of 4", (1, 0): "4 of 4", (1, 1): "2 of 4"}
 
 
 def test_ways_out_have_shares_and_their_intervals(readable):
