@@ -351,7 +351,7 @@ SECOND = "the second moment has only"
 
 
 def few_for_a_certificate(standard, tmp_path, monkeypatch):
-    model, X, y = standard(60, d=5, n_experts=2)
+    model, X, y = standard(90, d=10, n_experts=3)
     return partial(certificate_of, model, X, y, rng())
 
 
@@ -368,7 +368,7 @@ SITUATIONS = {
     "separated gates": (separated_gates, SEPARATED),
     "standard errors": (repeated_column, SINGULAR),
     "bound": (singular_information, SINGULAR),
-    "certificate": (few_for_a_certificate, "fewer than 10 for each"),
+    "certificate": (few_for_a_certificate, "fewer than 2 for each"),
     "fit in few steps": (
         fit_of(lambda X, y: (X, y), refine=False, max_iter=2),
         "the fit of 2 experts did not converge in 2 iterations",

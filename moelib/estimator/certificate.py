@@ -8,6 +8,10 @@ does not depend, to first order, on the estimate that it is taken at (Neyman's o
 the labels follow the fit, :math:`n\, \tilde m^\top \Sigma^{+} \tilde m` with
 :math:`\Sigma = E[h h^\top] - C J^{-1} C^\top` is about chi-squared. The three matrices are those of
 labels drawn anew from the fit at the inputs as they are.
+
+With few samples for each parameter, statistics are too large, in the mean by a factor that is one
+plus a term in one over n. It is measured where the fit is the truth, on labels drawn from it and
+fitted again, and divided out (Bartlett).
 """
 
 from dataclasses import dataclass, replace
@@ -16,16 +20,22 @@ import numpy as np
 import pandas as pd
 from scipy.stats import chi2
 
-from moelib.data.batches import row_blocks
-from moelib.estimator.conditional_tests import SINGULAR, judged, orthogonal
+from moelib.estimator.conditional_tests import (
+    SINGULAR,
+    drawn_moments,
+    judged,
+    moments,
+    orthogonal,
+)
 from moelib.estimator.moment_functions import moment_functions
 from moelib.gates.degeneracy import collapsed_experts, counted
-from moelib.likelihood.score import scores
+from moelib.likelihood.maximum import maximum_from_sample
 from moelib.parameters import FreeParameters
 from moelib.threads import one_blas_thread
 from moelib.units import Units
 from moelib.validation import (
     AssumptionWarning,
+    Sample,
     as_count,
     as_generator,
     as_probability,
@@ -35,8 +45,8 @@ from moelib.validation import (
 
 PER_FUNCTION, LEAST = 200, 20_000  # draws for each function and parameter, and in all, at least
 FAR = 1e-6  # level at which a fit counts as away from the maximum
-ROWS = 16_384  # labels that are drawn in one go
-FEW = 10  # samples for each parameter; with fewer the level is not kept
+CALM, REFITS = 100, 10  # samples a parameter up to which statistics are scaled; fits for that
+FEW = 2  # samples for each parameter; with fewer the level has not been measured
 WORDS = {
     "squares along": "the squares of the labels go with expert {i} otherwise than it says",
     "squares off all": "the squares of the labels go with inputs that no expert uses",
@@ -71,6 +81,8 @@ class Certificate:
         Labels drawn for each sample.
     level : float
         Below which p-value the labels do not follow.
+    factor : float
+        What the statistics have been divided by, one if there are many samples.
     """
 
     table: pd.DataFrame
@@ -78,6 +90,7 @@ class Certificate:
     n_samples: float
     n_draws: int
     level: float
+    factor: float = 1.0
 
     @property
     def p_value(self):
@@ -123,7 +136,8 @@ def certificate_of(
     """Whether labels follow a model, given its inputs.
 
     Nothing is assumed of the inputs. Any estimate will do whose error falls as one over the root of
-    n. What has the right law cannot be told from the truth: a fit with a copy of an expert.
+    n. What has the right law cannot be told from the truth: a fit with a copy of an expert. With
+    fewer than 100 samples for each parameter ten fits to drawn labels set the scale.
 
     Parameters
     ----------
@@ -158,7 +172,7 @@ def certificate_of(
     -----
     AssumptionWarning
         When the fit is further from a maximum of the likelihood than its errors allow, there are
-        fewer than ten samples for each parameter, or weights are no counts.
+        fewer than two samples for each parameter, or weights are no counts.
 
     Examples
     --------
@@ -172,7 +186,7 @@ def certificate_of(
     References
     ----------
     Newey (1985) and Tauchen (1985) on moments that a likelihood foretells; White (1982); Neyman
-    (1959).
+    (1959); Bartlett (1937).
     Taught in: :ref:`ch-certificate`.
     """
     sample = as_sample(X, y, sample_weight, n_columns=model.n_features)
@@ -204,48 +218,53 @@ def certificate_from_sample(model, sample, free, rng, *, n_draws=None, level=0.0
     """
     units = Units.of(sample, free, model.link)
     model, data = units.inward(model), units.sample(sample)
-    free = replace(units.inward_free(free), gate_ridge=0.0)
-    functions = moment_functions(model, data)
-    size = len(functions) + free.count(*model.experts.shape)
-    _check(model, data, free, size)
-    if n_draws is None:
-        n_draws = int(np.ceil(max(PER_FUNCTION * size, LEAST) / len(data)))
-    rows = np.arange(len(data))
-    means = _moments(model, functions, data, free, rows, data.y)[0]
-    gram = _gram(model, functions, data, free, rng, n_draws)
-    shifted, covariance, distance = orthogonal(means, gram, len(functions))
-    n = counted(data)
+    ridged = units.inward_free(free)
+    free = replace(ridged, gate_ridge=0.0)
+    functions, shifted, covariance, distance, n_draws = _tested(model, data, free, rng, n_draws)
+    q, n = free.count(*model.experts.shape), counted(data)
+    few = n < CALM * q
+    factor = _factor(model, data, ridged, rng, n_draws) if few else 1.0
+    shifted = shifted / np.sqrt(factor)
     table = judged(shifted, covariance, functions.names["part"], n)
     share = np.diag(covariance)
     error = np.sqrt(np.maximum(share, 0.0) / n)
     z = np.divide(shifted, error, out=np.zeros_like(shifted), where=share > SINGULAR)
-    found = Certificate(table, functions.names.assign(z=z), sample.total, n_draws, level)
-    return found, list(_remarks(n * distance, size - len(functions), sample))
+    named = functions.names.assign(z=z)
+    found = Certificate(table, named, sample.total, n_draws, level, factor)
+    return found, list(_remarks(n * distance, q, sample))
 
 
-def _gram(model, functions, sample, free, rng, n_draws):
-    """Mean outer product of functions and scores under the fit, by labels drawn from it."""
-    total, left = 0.0, n_draws
-    while left:
-        copies = min(left, max(1, ROWS // len(sample)))
-        rows = np.tile(np.arange(len(sample)), copies)
+def _tested(model, sample, free, rng, n_draws=None):
+    """Functions, their means and covariance without the estimate's error, and the draws made."""
+    functions = moment_functions(model, sample)
+    size = len(functions) + free.count(*model.experts.shape)
+    _check(model, sample, free, size)
+    if n_draws is None:
+        n_draws = int(np.ceil(max(PER_FUNCTION * size, LEAST) / len(sample)))
+    rows = np.arange(len(sample))
+    means = moments(model, functions, sample, free, rows, sample.y)[0]
+    gram = drawn_moments(model, functions, sample, free, rng, n_draws)
+    return functions, *orthogonal(means, gram, len(functions)), n_draws
+
+
+def _factor(model, sample, ridged, rng, n_draws):
+    """Mean of the statistics over their degrees of freedom, on labels drawn from the fit."""
+    rows, free = np.arange(len(sample)), replace(ridged, gate_ridge=0.0)
+    if sample.weights is not None:
+        counts = sample.weights * sample.total / len(sample)
+        rows = np.repeat(rows, np.round(counts).astype(int))
+    statistic = df = 0.0
+    for _ in range(REFITS):
         y = model.sample_labels(sample.X[rows], rng)[0]
-        part = _moments(model, functions, sample, free, rows, y)[1]
-        total, left = total + copies * part, left - copies
-    return total / n_draws
-
-
-def _moments(model, functions, sample, free, rows, y):
-    """Mean and mean outer product of functions and scores, at labels of some of the inputs."""
-    total, gram = 0.0, 0.0
-    for block in row_blocks(len(rows)):
-        here, label = rows[block], y[block]
-        X = sample.X[here]
-        h = functions.values(label, model._posterior(X, label), here)
-        both = np.hstack([h, scores(model, X, label, free=free)])
-        weighted = both if sample.weights is None else both * sample.weights[here, None]
-        total, gram = total + weighted.sum(axis=0), gram + weighted.T @ both
-    return total / len(rows), gram / len(rows)
+        drawn = Sample(sample.X[rows], y, None, float(len(y)))
+        fit = maximum_from_sample(drawn, model, free=ridged, max_iter=1000, tol=1e-6).model
+        try:
+            found = _tested(fit, drawn, free, rng, int(np.ceil(n_draws / 4)))
+        except ValueError:
+            continue
+        table = judged(found[1], found[2], found[0].names["part"], len(y))
+        statistic, df = statistic + table["statistic"].sum(), df + table["df"].sum()
+    return max(1.0, float(statistic / df)) if df else 1.0
 
 
 def _check(model, sample, free, size):
@@ -265,8 +284,8 @@ def _check(model, sample, free, size):
 def _remarks(distance, q, sample):
     if counted(sample) < FEW * q:
         yield (
-            f"{counted(sample):.3g} samples for {q} parameters, fewer than {FEW} for each: right "
-            "fits are then rejected more often than the level says, so heed small p-values only"
+            f"{counted(sample):.3g} samples for {q} parameters, fewer than {FEW} for each: how "
+            "often right fits are then rejected has not been measured: heed small p-values only"
         )
     if distance > chi2.isf(FAR, q):
         yield (

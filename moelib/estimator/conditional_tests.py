@@ -9,9 +9,37 @@ import pandas as pd
 from scipy.linalg import eigh
 from scipy.stats import chi2
 
+from moelib.data.batches import row_blocks
 from moelib.likelihood.errors import invert_scaled
+from moelib.likelihood.score import scores
 
 SINGULAR = 0.01  # share of its variance that a function keeps beside scores and others; below: none
+ROWS = 16_384  # labels that are drawn in one go
+
+
+def drawn_moments(model, functions, sample, free, rng, n_draws):
+    """Mean outer product of functions and scores under the fit, by labels drawn from it."""
+    total, left = 0.0, n_draws
+    while left:
+        copies = min(left, max(1, ROWS // len(sample)))
+        rows = np.tile(np.arange(len(sample)), copies)
+        y = model.sample_labels(sample.X[rows], rng)[0]
+        part = moments(model, functions, sample, free, rows, y)[1]
+        total, left = total + copies * part, left - copies
+    return total / n_draws
+
+
+def moments(model, functions, sample, free, rows, y):
+    """Mean and mean outer product of functions and scores, at labels of some of the inputs."""
+    total, gram = 0.0, 0.0
+    for block in row_blocks(len(rows)):
+        here, label = rows[block], y[block]
+        X = sample.X[here]
+        h = functions.values(label, model._posterior(X, label), here)
+        both = np.hstack([h, scores(model, X, label, free=free)])
+        weighted = both if sample.weights is None else both * sample.weights[here, None]
+        total, gram = total + weighted.sum(axis=0), gram + weighted.T @ both
+    return total / len(rows), gram / len(rows)
 
 
 def orthogonal(means, gram, m):

@@ -10,7 +10,8 @@ A cell is a design, a number of samples, and what is wrong with the fit:
 - *hard gate*: the same from starts with gates of length 8.
 - *split*: one expert more than the truth, from a copy: the law is right.
 
-A row counts the data sets of a batch of a hundred, for a part or for all together.
+A row counts the data sets of a batch, a hundred, or fifty where one takes long, for a part or for
+all together.
 """
 
 import time
@@ -41,30 +42,49 @@ def make_grid():
     """All cells."""
     lines: list[dict] = [dict(n=n) for n in (100, 250, 500, 2000)]
     lines += [dict(d=5, design="relu", noise=0.3, n=1000)]
-    lines += [dict(k=8, d=16, n=n) for n in (1000, 4000)]
+    lines += [dict(k=8, d=16, n=1000)]
     lines += [dict(k=2, d=4, design="tanh", noise=0.3, n=1000)]
     lines += [dict(k=2, d=3, design="own data", noise=0.5, n=1000)]
-    lines += [dict(noise=1.0, n=2000)]
-    sizes = (100, 200, 500, 1000, 2000)
-    missing = dict(fit="missing")
-    lines += [missing | dict(noise=s, n=n) for s in (0.05, 0.5) for n in sizes]
+    lines += [dict(noise=1.0, n=n) for n in (2000, 8000)]
+    return [BASE | line for line in lines + _missing() + _other()]
+
+
+def _missing():
+    sizes, missing = (100, 200, 500, 1000, 2000), dict(fit="missing")
+    lines: list[dict] = [missing | dict(noise=s, n=n) for s in (0.05, 0.5) for n in sizes]
     lines += [missing | dict(noise=1.0, n=n) for n in (1000, 3000)]
     lines += [missing | dict(noise=2.0, n=n) for n in (3000, 10_000, 30_000)]
     lines += [missing | dict(k=2, d=5, n=n) for n in sizes[:3]]
-    lines += [missing | dict(k=8, d=16, n=n) for n in (1000, 4000)]
-    lines += [missing | dict(d=5, design="relu", noise=0.3, n=n) for n in sizes]
-    lines += [dict(fit="merged", k=6, d=12, n=500), dict(fit="merged", k=8, d=16, n=1000)]
+    lines += [missing | dict(k=8, d=16, n=1000)]
+    return lines + [missing | dict(d=5, design="relu", noise=0.3, n=n) for n in sizes[1:4]]
+
+
+def _other():
+    merged, own = dict(fit="merged", k=6, d=12), dict(k=2, d=3, design="own data", noise=0.5)
+    lines: list[dict] = [merged | dict(n=n) for n in (200, 250, 350)]
+    lines += [merged | dict(noise=0.3, n=n) for n in (250, 350, 500, 700)]
+    lines += [merged | dict(noise=0.5, n=n) for n in (500, 1000)]
+    lines += [dict(fit="hard gate", k=2, d=5, n=n) for n in (50, 75, 100, 150, 200, 500)]
+    lines += [dict(fit="split", n=n) | own for n in (200, 500, 2000)]
     lines += [dict(fit="random", n=n) for n in (100, 150)]
-    lines += [dict(fit="random", k=6, d=12, n=250)]
-    lines += [dict(fit="random", k=8, d=16, n=2000)]
-    lines += [dict(fit="hard gate", k=2, d=5, n=n) for n in (50, 100, 200, 500, 2000)]
-    lines += [dict(fit="split", k=2, d=3, design="own data", noise=0.5, n=n) for n in (500, 2000)]
-    return [BASE | line for line in lines]
+    return lines + [dict(fit="random", k=k, d=2 * k, n=2000) for k in (8, 10)]
 
 
 def n_batches(cell):
-    """How many batches a cell has: ten for the level, but where fits take long."""
-    return 10 if cell["fit"] == "right" and cell["k"] < 6 and cell["n"] in (500, 1000) else 1
+    """How many batches a cell has: up to ten for the level, fewer where fits take long."""
+    if cell["fit"] == "hard gate":
+        return 2
+    if cell["fit"] != "right" or cell["k"] > 3 or cell["n"] == 8000:
+        return 1
+    if cell["n"] == 2000:
+        return 3 if cell["noise"] == 1.0 else 1
+    return 5 if cell["design"] == "relu" or cell["n"] < 500 else 10
+
+
+def data_sets(cell):
+    """How many data sets a batch has: a hundred, fewer where each takes seconds."""
+    slow = cell["k"] == 10 or cell["fit"] == "merged"
+    return 50 if slow else BATCH
 
 
 def design(cell):
@@ -149,14 +169,14 @@ def run_cell(cell, seed, *, batches=None):
     the p-value was below; ``pull``, the mean of the statistic less its degrees of freedom, in units
     of its standard deviation.
     """
-    rows = []
+    rows, size = [], data_sets(cell)
     for batch, batch_seed in enumerate(seed.spawn(n_batches(cell))[:batches]):
         begin = time.process_time()
-        ends = [one_end(cell, np.random.default_rng(one)) for one in batch_seed.spawn(BATCH)]
+        ends = [one_end(cell, np.random.default_rng(one)) for one in batch_seed.spawn(size)]
         kept = [certificate for wanted, certificate in ends if wanted]
         found = [certificate for certificate in kept if certificate is not None]
-        counts = {"data_sets": BATCH, "kept": len(kept), "certified": len(found)}
-        seconds = {"seconds": (time.process_time() - begin) / BATCH}
+        counts = {"data_sets": size, "kept": len(kept), "certified": len(found)}
+        seconds = {"seconds": (time.process_time() - begin) / size}
         rows += [{"batch": batch} | row | seconds for row in _rows(found, counts)]
     return rows
 
@@ -257,7 +277,7 @@ CERTIFICATE = Experiment(
     name="certificate",
     description=(
         f"How often a certificate refuses right and wrong fits: {BATCH} to {10 * BATCH} data sets "
-        "a cell."
+        "a cell, 50 where one takes long."
     ),
     grid=make_grid(),
     run=run_cell,
