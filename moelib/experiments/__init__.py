@@ -25,5 +25,6 @@ __getattr__, __dir__, __all__ = face(
         "efficiency": "EFFICIENCY",
         "cooling": "COOLING",
         "certificate": "CERTIFICATE",
+        "frontier": "FRONTIER",
     },
 )

@@ -29,6 +29,7 @@ from moelib.experiments.efficiency import EFFICIENCY
 from moelib.experiments.experiment import Experiment, cell_name
 from moelib.experiments.experts import EXPERTS
 from moelib.experiments.failure_map import FAILURE_MAP
+from moelib.experiments.frontier import FRONTIER
 from moelib.experiments.many_experts import MANY_EXPERTS
 from moelib.experiments.own_data import OWN_DATA
 from moelib.experiments.provenance import NOT_RECORDED, code_hash, recorded_code
@@ -53,6 +54,7 @@ EXPERIMENTS = {
         SAMPLES,
         EFFICIENCY,
         CERTIFICATE,
+        FRONTIER,
     ]
 }
 PACKAGES = ["numpy", "scipy", "scikit-learn", "torch"]

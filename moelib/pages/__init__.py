@@ -30,6 +30,7 @@ __getattr__, __dir__, __all__ = face(
         "figures.gated_model": "draw_leaders draw_marginals draw_road explore_leaders",
         "figures.gates_in_real_networks": "draw_counts draw_hard_limit draw_house draw_role_swap "
         "draw_routing draw_winner explore_routing",
+        "figures.many_experts": "draw_frontier draw_solutions explore_frontier show_frontier",
         "figures.noise_that_helps": "draw_held_noise draw_ingredients draw_ways_out",
         "figures.map_of_failure": "METHOD_NAMES draw_board draw_borders draw_line draw_waits "
         "explore_plane show_rates show_settings",

@@ -24,7 +24,7 @@ def questions(chapter):
 
 
 def test_there_is_a_file_for_each_chapter_and_no_other():
-    assert len(CHAPTERS) == 16
+    assert len(CHAPTERS) == 19
     assert sorted(path.stem for path in BANK.glob("*.md")) == CHAPTERS
 
 

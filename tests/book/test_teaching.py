@@ -91,7 +91,7 @@ def test_solutions_and_questions_have_a_page_each(instructors_pages):
     assert {assignment.name for assignment in teaching.assignments()} <= names
     bank = {path.stem for path in (teaching.MASTERS / "questions").glob("*.md")}
     sheets = {f"questions-{stem}{kind}" for stem in bank for kind in ("", "-exam")}
-    assert {name for name in names if name.startswith("questions-")} == sheets and len(bank) == 16
+    assert {name for name in names if name.startswith("questions-")} == sheets and len(bank) == 19
 
 
 def shown(path):

@@ -41,14 +41,14 @@ def test_plan_spans_four_decades_and_gives_every_cell_something_to_do():
         assert 0 < max(counts.values()) <= 10 and min(counts.values()) >= 0
         if 2 * cell["k"] * cell["n"] > HELD:
             assert {m for m, count in counts.items() if count} <= {RAW, L4}
-        assert cell["k"] > 16 or counts[COLD] == counts[BOTH]
+        assert cell["k"] > 16 or counts[COLD] in (counts[BOTH], FEW)
 
 
 def test_contested_sizes_have_ten_data_sets_where_they_can_be_paid():
     for cell in make_grid():
         if cell["k"] <= 24 and cell["link"] == "identity" and cell["shares"] == "equal":
             for method in (ADAM, RAW, BOTH):
-                assert n_data_sets(cell, method) in (0, FEW, 10)
+                assert n_data_sets(cell, method) in (0, FEW, 5, 10)
 
 
 def test_unequal_shares_fall_geometrically_to_a_quarter_of_the_equal_one():
@@ -121,6 +121,7 @@ def test_rates_count_successes_and_divide_seconds():
     expected = binomtest(2, 4).proportion_ci(method="wilson")
     assert row["success"] == 0.5 and row["wait"] == 6.0 and row["data_sets"] == 4
     np.testing.assert_allclose([row["low"], row["high"]], expected)
+    assert rates(fits, seconds, bound=0.015)["success"].tolist() == [0.25]
 
 
 def test_border_is_where_success_crosses_a_half_with_honest_ends():
@@ -142,13 +143,23 @@ def test_border_beyond_the_cells_is_missing(hits, above):
 
 def test_winner_is_clear_only_if_no_interval_of_another_kind_meets_its_own():
     rows = {(1, BOTH): (10, 10, 1.0), (1, ADAM): (10, 10, 9.0), (1, COLD): (9, 10, 8.0)}
-    rows |= {(2, BOTH): (2, 2, 1.0), (2, ADAM): (10, 10, 2.0), (3, BOTH): (0, 10, 1.0)}
-    rows |= {(4, BOTH): (0, 10, 1.0), (4, RAW): (3, 10, 1.0), (4, TRUTH): (10, 10, 0.1)}
+    won = winners(table(rows)).iloc[0]
+    assert won["winner"] == "two losses, then Adam" and won["clear"] and won["compared"]
+    assert won["rival"] == "Adam" and np.isclose(won["rival_wait"], 8 / 0.9)
+    few = {(1, BOTH): (2, 2, 1.0), (1, ADAM): (10, 10, 2.0)}
+    assert not winners(table(few))["clear"].iloc[0]
+    alone = {(1, BOTH): (0, 10, 1.0), (1, RAW): (3, 10, 1.0), (1, TRUTH): (10, 10, 0.1)}
+    won = winners(table(alone)).iloc[0]
+    assert won["winner"] == "two losses" and not won["compared"] and not won["clear"]
+
+
+def test_a_kind_may_leave_samples_away():
+    rows = {(1, ADAM): (0, 10, 1.0), (2, ADAM): (10, 10, 1.0), (4, ADAM): (10, 10, 3.0)}
+    rows |= {(4, BOTH): (10, 10, 2.0), (8, BOTH): (10, 10, 0.5)}
     won = winners(table(rows)).droplevel([0, 1, 2, 3])
-    assert won["clear"].to_dict() == {1: True, 2: False, 4: False}
-    assert won["compared"].to_dict() == {1: True, 2: True, 4: False}
-    assert won["winner"].tolist() == ["two losses, then Adam"] * 2 + ["two losses"]
-    assert won.loc[1, "rival"] == "Adam" and np.isclose(won.loc[1, "rival_wait"], 8 / 0.9)
+    assert won.index.tolist() == [2, 4, 8] and won["wait"].tolist() == [1.0, 1.0, 0.5]
+    assert won["used"].tolist() == [2, 2, 8] and won.loc[4, "rival_wait"] == 2.0
+    assert won["compared"].tolist() == [False, True, True]
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")

@@ -29,6 +29,7 @@ GROUNDS = {
     "two losses": PALETTE[4],
     "two losses, then Adam": PALETTE[0],
 }
+FURTHEST = 500  # samples over k^3: what lies beyond is in the table, not on the map
 SHORT = {"Adam": "A", "EM": "EM", "two losses": "2", "two losses, then Adam": "2+A"}
 
 
@@ -55,7 +56,7 @@ def show_frontier(rows):
         "seconds a run": rows["seconds"].to_numpy(),
         "seconds to a solution": rows["wait"].to_numpy(),
     }
-    names = pd.Index([LOOKS[method][0] for method in rows.index])
+    names = pd.Index([LOOKS[m][0] if m in LOOKS else m for m in rows.index])
     forms = {"seconds a run": ".2g", "seconds to a solution": ".2g"}
     return show_table(pd.DataFrame(table, index=names), form=forms, name="method")
 
@@ -167,11 +168,12 @@ def explore_frontier(won, rates, designs):
     shown = {"the soonest": None, "Adam": "adam", "two losses, then Adam": "two-loss, adam"}
 
     def draw(design, tiles):
-        words = {"xlabel": "samples n", "ylabel": "experts k"}
+        words = {"xlabel": "samples over $k^3$", "ylabel": "experts k"}
         figure, (ax,) = panels([""], (8.2, 4.2), **words)
         cells = rates.loc[designs[design]]
         ks = sorted(set(cells.index.get_level_values("k")))
-        ax.set(xscale="log", ylim=(-0.6, len(ks) - 0.4))
+        ax.set(xscale="log", ylim=(-0.6, max(len(ks), 4) - 0.4))
+        ax.set_xlim(*_width(cells))
         if shown[tiles] is None:
             _draw_winners(ax, won.loc[designs[design]], cells, ks)
         else:
@@ -193,40 +195,51 @@ def explore_frontier(won, rates, designs):
         draw,
         alt=alt,
         caption="Seconds to a solution and their interval, or success in percent with its own.",
-        dpi=80,
+        dpi=110,
         design=list(designs),
         tiles=list(shown),
     )
+
+
+def _width(cells):
+    """Ends of the axis, a tile beyond the cells."""
+    k, n = (cells.index.get_level_values(name).to_numpy(float) for name in "kn")
+    x = (n / k**3)[n / k**3 <= FURTHEST]
+    return x.min() / 1.3, x.max() * 1.3
 
 
 def _draw_winners(ax, won, cells, ks):
     """Tiles with letters, seconds and their ends; a lighter one where a rival may be as soon."""
     every = cells.index.droplevel("method").unique()
     for k, n in every:
-        place = ks.index(k)
+        place, x = ks.index(k), n / k**3
+        if x > FURTHEST:
+            continue
         if (k, n) not in won.index:
-            ax.scatter(n, place, s=430, marker="s", fc="w", ec="0.8", hatch="///", lw=0.5)
+            ax.scatter(x, place, s=560, marker="s", fc="w", ec="0.8", hatch="///", lw=0.5)
             continue
         row = won.loc[(k, n)]
         ground, solid = GROUNDS[row["winner"]], 1.0 if row["clear"] else 0.35
-        ax.scatter(n, place, s=430, marker="s", color=ground, alpha=solid, lw=0)
+        ax.scatter(x, place, s=560, marker="s", color=ground, alpha=solid, lw=0)
         dark = row["clear"] and row["winner"] != "two losses"
         ink = {"ha": "center", "va": "center", "color": "w" if dark else "k"}
-        ax.text(n, place + 0.12, SHORT[row["winner"]], size=7, **ink)
-        ax.text(n, place - 0.02, _short(row["wait"]), size=6, **ink)
+        ax.text(x, place + 0.12, SHORT[row["winner"]], size=7, **ink)
+        ax.text(x, place - 0.02, _short(row["wait"]), size=6, **ink)
         ends = f"{_short(row['wait_low'])}–{_short(row['wait_high'])}"
-        ax.text(n, place - 0.16, ends, size=4.5, **ink)
+        ax.text(x, place - 0.16, ends, size=5, **ink)
 
 
 def _draw_success(ax, cells, method, ks):
     rows = cells.xs(method, level="method")
     for (k, n), row in rows.iterrows():
-        place, q = ks.index(k), row["success"]
-        ax.scatter(n, place, s=430, c=[q], marker="s", cmap="cividis", vmin=0, vmax=1)
+        place, x, q = ks.index(k), n / k**3, row["success"]
+        if x > FURTHEST:
+            continue
+        ax.scatter(x, place, s=560, c=[q], marker="s", cmap="cividis", vmin=0, vmax=1)
         ink = {"ha": "center", "va": "center", "color": "k" if q > 0.5 else "w"}
-        ax.text(n, place + 0.07, f"{100 * q:.0f}", size=7.5, **ink)
+        ax.text(x, place + 0.07, f"{100 * q:.0f}", size=7.5, **ink)
         ends = f"{100 * row['low']:.0f}–{100 * row['high']:.0f}"
-        ax.text(n, place - 0.13, ends, size=5, **ink)
+        ax.text(x, place - 0.13, ends, size=5, **ink)
 
 
 def _short(seconds):
