@@ -156,7 +156,7 @@ def book():
 
 
 def test_every_exercise_of_the_book_is_counted(book):
-    assert len(book) == 16
+    assert len(book) == 19
     for page, notebook in book.items():
         text = "\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
         stars = [len(s) for s in re.findall(r"^`{3,}\{exercise\} (★*)", text, re.MULTILINE)]
