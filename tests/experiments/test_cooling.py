@@ -58,6 +58,28 @@ def test_heated_arms_stay_above_what_batches_would_hold(small):
     assert hot >= 0.98 * held_noise(0.01, 64, np.full(4, 0.25), 8, noise=truth.noise)
 
 
+def test_who_is_told_the_noise_keeps_it(small):
+    truth, sample, start = small
+    told = dict(told=True)
+    model, hot = cooling.em_arm(sample, start, truth.noise, None, **told)
+    assert model.noise == hot == truth.noise
+    rng = np.random.default_rng(5)
+    model, hot = cooling.gradient_arm(sample, start, truth.noise, rng, steps=50, **told)
+    assert (model.noise, hot) == pytest.approx((truth.noise, truth.noise))
+
+
+def test_cold_batches_follow_the_noise_of_all_samples(small):
+    truth, sample, start = small
+    options = dict(cold=True, steps=100)
+    _, hot = cooling.gradient_arm(sample, start, truth.noise, np.random.default_rng(6), **options)
+    _, path = gradient_climb(sample, start, np.random.default_rng(6), **cooling.ON_ALL)
+    assert hot == pytest.approx(path[len(path) // 2], rel=0.05)
+    free, free_hot = cooling.gradient_arm(
+        sample, start, truth.noise, np.random.default_rng(6), steps=100
+    )
+    assert abs(np.log(free_hot / hot)) > 0.2
+
+
 def test_a_held_fit_has_its_noise(small):
     truth, sample, _ = small
     assert cooling.held(sample, truth, 0.4).noise == 0.4

@@ -292,6 +292,15 @@ def test_cooling_holds_the_noise_and_never_lowers_the_likelihood(standard, noise
     assert slow.objective == pytest.approx(plain.objective, abs=1e-7)
 
 
+def test_small_gains_do_not_stop_what_is_still_held_back(standard):
+    """At a thousandth an iteration each gain but the first is below the tolerance."""
+    model, X, y = standard(400, **DESIGN)
+    start = replace(model, noise=1.0)
+    slow = expectation_maximization(X, y, start, cooling=0.001, tol=0.01, max_iter=4000)
+    assert max(np.diff(slow.history)[1:50]) < 0.01
+    assert slow.converged and slow.model.noise == pytest.approx(0.1, rel=0.1)
+
+
 def test_cooling_is_for_a_noise_that_is_learned_and_a_share(standard):
     model, X, y = standard(100, **DESIGN)
     with pytest.raises(ValueError, match="cooling= is for a noise that is learned"):
