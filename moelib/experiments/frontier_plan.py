@@ -63,7 +63,6 @@ STREAM = dict(link="relu", noise=0.05, shares="equal", k=16, n=10_000_000)
 CAPS = {
     ("identity", "equal", 12, MERGED): SOME,
     ("identity", "skew", 16, ADAM): FEW,
-    ("relu", "equal", 16, ADAM): FEW,
     ("relu", "equal", 24, ADAM): 1,
     ("relu", "equal", 24, LEAKY): 1,
     ("relu", "equal", 32, ADAM): 0,
