@@ -1,7 +1,7 @@
 """The frontier: how many samples, and how many seconds, until all of many experts are found.
 
 A cell is a design with d = 2k and a number of samples. On each of its data sets every method runs
-once: Adam on batches from one random start, the same with a leaky link at first, EM that cools
+once: Adam on batches from one random start, two schedules with a leaky link at first, EM that cools
 slowly or splits and merges, the two losses alone, and the two losses as the start of Adam. Each has
 the setting that served it best on other data. One row climbs *from the truth*: no method, but what
 a search could have found.
@@ -32,6 +32,7 @@ from moelib.experiments.frontier_plan import (
     HELD,
     L4,
     LEAKY,
+    LEAKY_COOL,
     MERGED,
     METHODS,
     RAW,
@@ -51,10 +52,9 @@ from moelib.parameters import FreeParameters
 from moelib.validation import as_sample
 
 BATCH, SIZE = 20_000, 64  # samples of a streamed batch, and of a stochastic gradient
-FROM_RANDOM = (ADAM, LEAKY, COOLED, MERGED, COLD)  # all from the same random experts
+FROM_RANDOM = (ADAM, LEAKY, LEAKY_COOL, COOLED, MERGED, COLD)  # all from the same random experts
 REST = dict(max_iter=2000, tol=1e-7)
 SOLVERS: dict[str, dict] = {RAW: dict(solver="orthonormal"), L4: dict(mu=0.95)}
-LEAK_UNTIL = 0.3  # of the steps
 
 # By link, noise and shares, how Adam climbs from random experts: the noise that its rate holds, and
 # steps over k^2; beyond ENOUGH samples a third of them.
@@ -67,8 +67,11 @@ CLIMBS = {
 }
 ENOUGH = {("identity", 0.05, "equal"): 5.1, ("identity", 0.5, "equal"): 16.0}  # samples over k^3
 ENOUGH_RELU = {(ADAM, 8): 20.0, (LEAKY, 8): 11.0, (ADAM, 16): 40.0, (LEAKY, 16): 40.0}
+LEAKS = {LEAKY: 0.3, LEAKY_COOL: 0.5}  # of the steps
+COOL = (0.02, 120)  # the noise and the steps of the second
 WARM = {0.05: 0.02, 0.5: 0.1}  # from the two losses, by noise: what the rate holds
 WARM_STEPS, LEAST_STEPS = 25, 6000  # over k^2; at least
+WARM_ENOUGH = {("identity", 0.05): 12.0, ("relu", 0.05): 40.0}  # samples over k^3: a third of them
 
 
 def design(cell):
@@ -181,7 +184,7 @@ def _free(cell):
 def _schedule(cell, method=ADAM):
     """Rate and steps of Adam from random experts."""
     kind, k = (cell["link"], cell["noise"], cell["shares"]), cell["k"]
-    temperature, steps = CLIMBS[kind]
+    temperature, steps = COOL if method == LEAKY_COOL else CLIMBS[kind]
     enough = ENOUGH.get(kind, np.inf)
     if cell["link"] == "relu":
         enough = ENOUGH_RELU.get((method, k), np.inf)
@@ -201,10 +204,10 @@ def _adam(cell, truth, data, rng):
     return _climb(cell, X, y, init, rng, _schedule(cell))
 
 
-def _leaky(cell, truth, data, rng):
+def _leaky(method, cell, truth, data, rng):
     """Adam with a leaky link at a constant rate, then with the true link and a half cosine."""
-    (_, X, y), (rate, steps) = data, _schedule(cell, LEAKY)
-    first = int(LEAK_UNTIL * steps)
+    (_, X, y), (rate, steps) = data, _schedule(cell, method)
+    first = int(LEAKS[method] * steps)
     init = random_start(X, y, cell["k"], rng, link="leaky_relu")
     options = dict(size=SIZE, steps=first, rate=rate, cosine=False)
     model, _ = gradient_climb(as_sample(X, y), init, rng, **options)
@@ -242,13 +245,15 @@ def _warm(cell, data, experts, rng):
     """From these experts and indifferent gates, with a noise of 0.3 standard deviations."""
     (_, X, y), k = data, cell["k"]
     init = GatedModel(experts, np.zeros((k - 1, 2 * k)), 0.3 * float(np.std(y)), cell["link"])
-    steps = max(LEAST_STEPS, WARM_STEPS * k**2)
+    enough = WARM_ENOUGH.get((cell["link"], cell["noise"]), np.inf)
+    steps = max(LEAST_STEPS, WARM_STEPS * k**2) // (3 if cell["n"] >= enough * k**3 else 1)
     return _climb(cell, X, y, init, rng, (held_rate(WARM[cell["noise"]], k), steps))
 
 
 FITS: dict[str, Callable] = {
     ADAM: _adam,
-    LEAKY: _leaky,
+    LEAKY: partial(_leaky, LEAKY),
+    LEAKY_COOL: partial(_leaky, LEAKY_COOL),
     COOLED: partial(_em, expectation_maximization, cooling=0.01),
     MERGED: partial(_em, split_merge_em),
     RAW: partial(_moments, RAW),

@@ -8,7 +8,17 @@ import pandas as pd
 from scipy.stats import binomtest
 from sklearn.isotonic import IsotonicRegression
 
-from moelib.experiments.frontier_plan import ADAM, BOTH, COLD, COOLED, L4, LEAKY, MERGED, RAW
+from moelib.experiments.frontier_plan import (
+    ADAM,
+    BOTH,
+    COLD,
+    COOLED,
+    L4,
+    LEAKY,
+    LEAKY_COOL,
+    MERGED,
+    RAW,
+)
 from moelib.experts.asymptotics import error_constants
 from moelib.experts.transforms import label_transforms
 
@@ -16,6 +26,7 @@ KINDS = {
     ADAM: "Adam",
     COLD: "Adam",
     LEAKY: "Adam",
+    LEAKY_COOL: "Adam",
     COOLED: "EM",
     MERGED: "EM",
     RAW: "two losses",
@@ -23,6 +34,8 @@ KINDS = {
     BOTH: "two losses, then Adam",
 }
 SUCCESS = 0.05  # of the regressor error
+ONE_RUN, SAFE = (RAW, L4, BOTH), 0.9  # no new start on the same data: they count if so many succeed
+COMPARED = 5  # data sets, at least
 SETTINGS = ["link", "noise", "shares", "k", "n", "method"]
 
 
@@ -155,34 +168,42 @@ def winners(table):
     DataFrame
         By settings: the ``winner``, its ``wait`` with ends, and ``used``, the samples that it takes
         for it; the ``rival`` of another kind that comes next with its ``rival_wait``; whether Adam
-        from random experts and the two losses with Adam were both run there or on fewer samples,
-        ``compared``; and whether the winner is ``clear``: they were, and no interval of a rival
-        meets its own. A cell in which nothing succeeds has no winner.
+        from random experts and the two losses with Adam were both run there or on fewer samples, on
+        five data sets at least, ``compared``; and whether the winner is ``clear``: they were, and
+        no interval of a method of another kind, with success or without, meets its own. A cell in
+        which nothing succeeds has no winner. What begins with the two losses cannot start again on
+        the same samples: it counts only where nine runs of ten succeed, and is out of the question
+        where the interval says that they do not.
     """
     rows = table.reset_index()
     rows = rows.assign(kind=rows["method"].map(KINDS)).dropna(subset="kind")
     names, found = [name for name in SETTINGS if name not in ("n", "method")], {}
     for design, part in rows.groupby(names):
         for n in sorted(set(part["n"])):
-            upto = part[part["n"] <= n]
-            if np.isfinite(upto["wait"]).any():
-                found[*design, n] = _winner(upto)
+            won = _winner(part[part["n"] <= n])
+            if won:
+                found[*design, n] = won
     cells = pd.MultiIndex.from_tuples(found, names=[*names, "n"])
     return pd.DataFrame(list(found.values()), index=cells)
 
 
 def _winner(rows):
-    """The winner among some rows of one design."""
-    solved = rows[np.isfinite(rows["wait"])]
-    best = solved.sort_values(["wait", "n"]).drop_duplicates("kind")
+    """The winner among some rows of one design, or None."""
+    once = rows["method"].isin(ONE_RUN)
+    able = np.isfinite(rows["wait"]) & (~once | (rows["success"] >= SAFE))
+    if not able.any():
+        return None
+    best = rows[able].sort_values(["wait", "n"]).drop_duplicates("kind")
     first, others = best.iloc[0], best.iloc[1:]
-    compared = {KINDS[ADAM], KINDS[BOTH]} <= set(rows["kind"])
+    enough = rows[rows["data_sets"] >= COMPARED]["method"]
+    compared = enough.isin([ADAM, LEAKY, LEAKY_COOL]).any() and enough.eq(BOTH).any()
+    may = rows[(rows["kind"] != first["kind"]) & (~once | (rows["high"] >= SAFE))]
     return {
         "winner": first["kind"],
         **first[["wait", "wait_low", "wait_high"]],
         "used": first["n"],
         "rival": others["kind"].iloc[0] if len(others) else "",
         "rival_wait": others["wait"].iloc[0] if len(others) else np.inf,
-        "compared": compared,
-        "clear": compared and bool((others["wait_low"] > first["wait_high"]).all()),
+        "compared": bool(compared),
+        "clear": bool(compared and (may["wait_low"] > first["wait_high"]).all()),
     }

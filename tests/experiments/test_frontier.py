@@ -11,6 +11,7 @@ from moelib.experiments.frontier_plan import (
     ADAM,
     BOTH,
     COLD,
+    COOLED,
     FEW,
     HELD,
     L4,
@@ -148,9 +149,32 @@ def test_winner_is_clear_only_if_no_interval_of_another_kind_meets_its_own():
     assert won["rival"] == "Adam" and np.isclose(won["rival_wait"], 8 / 0.9)
     few = {(1, BOTH): (2, 2, 1.0), (1, ADAM): (10, 10, 2.0)}
     assert not winners(table(few))["clear"].iloc[0]
-    alone = {(1, BOTH): (0, 10, 1.0), (1, RAW): (3, 10, 1.0), (1, TRUTH): (10, 10, 0.1)}
+    alone = {(1, BOTH): (0, 10, 1.0), (1, RAW): (10, 10, 1.0), (1, TRUTH): (10, 10, 0.1)}
     won = winners(table(alone)).iloc[0]
     assert won["winner"] == "two losses" and not won["compared"] and not won["clear"]
+
+
+@pytest.mark.parametrize(("trials", "clear"), [(2, False), (10, True)])
+def test_a_rival_without_success_may_be_unlucky(trials, clear):
+    rows = {(1, ADAM): (10, 10, 1.0), (1, BOTH): (10, 10, 9.0), (1, COOLED): (0, trials, 0.5)}
+    assert winners(table(rows))["clear"].iloc[0] == clear
+
+
+@pytest.mark.parametrize(("hits", "winner", "clear"), [(6, 0, True), (8, 0, False), (10, 1, True)])
+def test_two_losses_count_only_where_one_run_is_enough(hits, winner, clear):
+    """They cannot start again on the same samples, Adam can."""
+    rows = {(1, ADAM): (9, 10, 4.0), (1, BOTH): (10, 10, 1.0), (1, RAW): (hits, 10, 0.1)}
+    won = winners(table(rows)).iloc[0]
+    assert won["winner"] == ["two losses, then Adam", "two losses"][winner]
+    assert won["clear"] == clear
+    assert winners(table({(1, ADAM): (1, 10, 1.0)}))["winner"].tolist() == ["Adam"]
+    assert not len(winners(table({(1, RAW): (8, 10, 1.0), (1, ADAM): (0, 10, 1.0)})))
+
+
+def test_who_was_run_on_few_data_sets_was_not_compared():
+    rows = {(1, ADAM): (0, 2, 90.0), (1, BOTH): (10, 10, 1.0)}
+    won = winners(table(rows)).iloc[0]
+    assert not won["compared"] and not won["clear"]
 
 
 def test_a_kind_may_leave_samples_away():

@@ -16,6 +16,7 @@ from moelib.pages.tables import show_table
 LOOKS = {
     "adam": ("Adam", PALETTE[1], "s"),
     "adam, leaky": ("Adam, leaky link at first", "#a85a12", "P"),
+    "adam, leaky and cool": ("Adam, leaky and cool", "#d9a066", "*"),
     "adam, cold": ("Adam, cold", "0.6", "x"),
     "em, cooling 0.01": ("EM that cools slowly", PALETTE[3], "D"),
     "em-split-merge": ("EM, split and merge", PALETTE[5], "X"),
@@ -30,6 +31,7 @@ GROUNDS = {
     "two losses, then Adam": PALETTE[0],
 }
 FURTHEST = 500  # samples over k^3: what lies beyond is in the table, not on the map
+TILE = {"s": 1500}
 SHORT = {"Adam": "A", "EM": "EM", "two losses": "2", "two losses, then Adam": "2+A"}
 
 
@@ -169,16 +171,16 @@ def explore_frontier(won, rates, designs):
 
     def draw(design, tiles):
         words = {"xlabel": "samples over $k^3$", "ylabel": "experts k"}
-        figure, (ax,) = panels([""], (8.2, 4.2), **words)
+        figure, (ax,) = panels([""], (8.4, 5.4), **words)
         cells = rates.loc[designs[design]]
-        ks = sorted(set(cells.index.get_level_values("k")))
-        ax.set(xscale="log", ylim=(-0.6, max(len(ks), 4) - 0.4))
-        ax.set_xlim(*_width(cells))
+        ks, columns = sorted(set(cells.index.get_level_values("k"))), _columns(cells)
+        ax.set(xlim=(-0.6, len(columns) - 0.4), ylim=(-0.6, max(len(ks), 4) - 0.4))
         if shown[tiles] is None:
-            _draw_winners(ax, won.loc[designs[design]], cells, ks)
+            _draw_winners(ax, won.loc[designs[design]], cells, ks, columns)
         else:
-            _draw_success(ax, cells, shown[tiles], ks)
-        set_ticks(ax, y=dict(enumerate(map(str, ks))))
+            _draw_success(ax, cells, shown[tiles], ks, columns)
+        names = {place: f"{x:.2g}" for place, x in enumerate(columns)}
+        set_ticks(ax, x=names, y=dict(enumerate(map(str, ks))))
         ax.set_title(f"{design}: {tiles}", loc="left", fontsize=11)
         ax.grid(False)
         return figure
@@ -201,45 +203,53 @@ def explore_frontier(won, rates, designs):
     )
 
 
-def _width(cells):
-    """Ends of the axis, a tile beyond the cells."""
+def _columns(cells):
+    """The sizes over k^3, those within 5 % taken as one."""
     k, n = (cells.index.get_level_values(name).to_numpy(float) for name in "kn")
-    x = (n / k**3)[n / k**3 <= FURTHEST]
-    return x.min() / 1.3, x.max() * 1.3
+    sizes: list[float] = []
+    for x in np.unique(n / k**3):
+        if x <= FURTHEST and (not sizes or x > 1.05 * sizes[-1]):
+            sizes.append(x)
+    return sizes
 
 
-def _draw_winners(ax, won, cells, ks):
+def _place(columns, k, n):
+    """The column of a cell, or None beyond the last."""
+    x = n / k**3
+    return int(np.argmin(np.abs(np.log(columns) - np.log(x)))) if x <= FURTHEST else None
+
+
+def _draw_winners(ax, won, cells, ks, columns):
     """Tiles with letters, seconds and their ends; a lighter one where a rival may be as soon."""
-    every = cells.index.droplevel("method").unique()
-    for k, n in every:
-        place, x = ks.index(k), n / k**3
-        if x > FURTHEST:
+    for k, n in cells.index.droplevel("method").unique():
+        x, y = _place(columns, k, n), ks.index(k)
+        if x is None:
             continue
         if (k, n) not in won.index:
-            ax.scatter(x, place, s=560, marker="s", fc="w", ec="0.8", hatch="///", lw=0.5)
+            ax.scatter(x, y, marker="s", fc="w", ec="0.8", hatch="///", lw=0.5, **TILE)
             continue
         row = won.loc[(k, n)]
         ground, solid = GROUNDS[row["winner"]], 1.0 if row["clear"] else 0.35
-        ax.scatter(x, place, s=560, marker="s", color=ground, alpha=solid, lw=0)
+        ax.scatter(x, y, marker="s", color=ground, alpha=solid, lw=0, **TILE)
         dark = row["clear"] and row["winner"] != "two losses"
         ink = {"ha": "center", "va": "center", "color": "w" if dark else "k"}
-        ax.text(x, place + 0.12, SHORT[row["winner"]], size=7, **ink)
-        ax.text(x, place - 0.02, _short(row["wait"]), size=6, **ink)
         ends = f"{_short(row['wait_low'])}–{_short(row['wait_high'])}"
-        ax.text(x, place - 0.16, ends, size=5, **ink)
+        ax.text(x, y + 0.2, SHORT[row["winner"]], size=9, weight="bold", **ink)
+        ax.text(x, y - 0.03, _short(row["wait"]), size=8, **ink)
+        ax.text(x, y - 0.25, ends, size=6.5, **ink)
 
 
-def _draw_success(ax, cells, method, ks):
+def _draw_success(ax, cells, method, ks, columns):
     rows = cells.xs(method, level="method")
     for (k, n), row in rows.iterrows():
-        place, x, q = ks.index(k), n / k**3, row["success"]
-        if x > FURTHEST:
+        x, y, q = _place(columns, k, n), ks.index(k), row["success"]
+        if x is None:
             continue
-        ax.scatter(x, place, s=560, c=[q], marker="s", cmap="cividis", vmin=0, vmax=1)
+        ax.scatter(x, y, c=[q], marker="s", cmap="cividis", vmin=0, vmax=1, **TILE)
         ink = {"ha": "center", "va": "center", "color": "k" if q > 0.5 else "w"}
-        ax.text(x, place + 0.07, f"{100 * q:.0f}", size=7.5, **ink)
         ends = f"{100 * row['low']:.0f}–{100 * row['high']:.0f}"
-        ax.text(x, place - 0.13, ends, size=5, **ink)
+        ax.text(x, y + 0.12, f"{100 * q:.0f}", size=9, **ink)
+        ax.text(x, y - 0.15, ends, size=6.5, **ink)
 
 
 def _short(seconds):
