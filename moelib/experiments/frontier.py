@@ -28,11 +28,11 @@ from moelib.experiments.frontier_plan import (
     COLD,
     COOLED,
     DATA_SETS,
+    FALLING,
     FEW,
     HELD,
     L4,
     LEAKY,
-    LEAKY_COOL,
     MERGED,
     METHODS,
     RAW,
@@ -46,13 +46,14 @@ from moelib.likelihood.em import expectation_maximization
 from moelib.likelihood.minibatch import joint_likelihood_sgd
 from moelib.likelihood.split_merge import split_merge_em
 from moelib.likelihood.starts import random_start
+from moelib.links import Link
 from moelib.metrics import expert_angles, regressor_error
 from moelib.model import GatedModel, standard_model
 from moelib.parameters import FreeParameters
 from moelib.validation import as_sample
 
 BATCH, SIZE = 20_000, 64  # samples of a streamed batch, and of a stochastic gradient
-FROM_RANDOM = (ADAM, LEAKY, LEAKY_COOL, COOLED, MERGED, COLD)  # all from the same random experts
+FROM_RANDOM = (ADAM, LEAKY, FALLING, COOLED, MERGED, COLD)  # all from the same random experts
 REST = dict(max_iter=2000, tol=1e-7)
 SOLVERS: dict[str, dict] = {RAW: dict(solver="orthonormal"), L4: dict(mu=0.95)}
 
@@ -66,9 +67,10 @@ CLIMBS = {
     ("tanh", 0.05, "equal"): (0.06, 240),
 }
 ENOUGH = {("identity", 0.05, "equal"): 5.1, ("identity", 0.5, "equal"): 16.0}  # samples over k^3
-ENOUGH_RELU = {(ADAM, 8): 20.0, (LEAKY, 8): 11.0, (ADAM, 16): 40.0, (LEAKY, 16): 40.0}
-LEAKS = {LEAKY: 0.3, LEAKY_COOL: 0.5}  # of the steps
-COOL = (0.02, 120)  # the noise and the steps of the second
+ENOUGH_RELU = {(ADAM, 8): 20.0, (LEAKY, 8): 11.0}
+# a leak at first: its share of the steps, and its slopes there, one after the other
+LEAKS: dict[str, tuple] = {LEAKY: (0.3, [0.2]), FALLING: (0.4, [0.175, 0.125, 0.075, 0.025])}
+FALL = (0.04, 160)  # the noise and the steps of the second
 WARM = {0.05: 0.02, 0.5: 0.1}  # from the two losses, by noise: what the rate holds
 WARM_STEPS, LEAST_STEPS = 25, 6000  # over k^2; at least
 WARM_ENOUGH = {("identity", 0.05): 12.0, ("relu", 0.05): 40.0}  # samples over k^3: a third of them
@@ -184,7 +186,7 @@ def _free(cell):
 def _schedule(cell, method=ADAM):
     """Rate and steps of Adam from random experts."""
     kind, k = (cell["link"], cell["noise"], cell["shares"]), cell["k"]
-    temperature, steps = COOL if method == LEAKY_COOL else CLIMBS[kind]
+    temperature, steps = FALL if method == FALLING else CLIMBS[kind]
     enough = ENOUGH.get(kind, np.inf)
     if cell["link"] == "relu":
         enough = ENOUGH_RELU.get((method, k), np.inf)
@@ -207,11 +209,23 @@ def _adam(cell, truth, data, rng):
 def _leaky(method, cell, truth, data, rng):
     """Adam with a leaky link at a constant rate, then with the true link and a half cosine."""
     (_, X, y), (rate, steps) = data, _schedule(cell, method)
-    first = int(LEAKS[method] * steps)
-    init = random_start(X, y, cell["k"], rng, link="leaky_relu")
-    options = dict(size=SIZE, steps=first, rate=rate, cosine=False)
-    model, _ = gradient_climb(as_sample(X, y), init, rng, **options)
-    return _climb(cell, X, y, replace(model, link=truth.link), rng, (rate, steps - first))
+    share, slopes = LEAKS[method]
+    part, sample = int(share * steps / len(slopes)), as_sample(X, y)
+    model = random_start(X, y, cell["k"], rng, link="leaky_relu")
+    for slope in slopes:
+        model = replace(model, link=_leaky_link(slope))
+        options = dict(size=SIZE, steps=part, rate=rate, cosine=False)
+        model, _ = gradient_climb(sample, model, rng, **options)
+    rest = steps - part * len(slopes)
+    return _climb(cell, X, y, replace(model, link=truth.link), rng, (rate, rest))
+
+
+def _leaky_link(slope):
+    return Link(
+        "leaky_relu",
+        value=lambda t: np.where(t > 0, t, slope * t),
+        derivative=lambda t: np.where(t > 0, 1.0, slope),
+    )
 
 
 def _em(climb, cell, truth, data, rng, **options):
@@ -253,7 +267,7 @@ def _warm(cell, data, experts, rng):
 FITS: dict[str, Callable] = {
     ADAM: _adam,
     LEAKY: partial(_leaky, LEAKY),
-    LEAKY_COOL: partial(_leaky, LEAKY_COOL),
+    FALLING: partial(_leaky, FALLING),
     COOLED: partial(_em, expectation_maximization, cooling=0.01),
     MERGED: partial(_em, split_merge_em),
     RAW: partial(_moments, RAW),

@@ -7,10 +7,10 @@ DATA_SETS, SOME, FEW = 10, 5, 2
 LONGEST = 4_000_000  # samples, but for STREAM
 HELD = 150_000_000  # numbers: 1.2 GB
 ADAM, LEAKY, TRUTH = "adam", "adam, leaky", "from the truth"
-LEAKY_COOL = "adam, leaky and cool"
+FALLING = "adam, falling leak"
 RAW, L4, BOTH, COLD = "two-loss", "two-loss, l4", "two-loss, adam", "adam, cold"
 COOLED, MERGED = "em, cooling 0.01", "em-split-merge"
-METHODS = (ADAM, LEAKY, COOLED, MERGED, RAW, L4, BOTH, COLD, TRUTH, LEAKY_COOL)
+METHODS = (ADAM, LEAKY, COOLED, MERGED, RAW, L4, BOTH, COLD, TRUTH, FALLING)
 
 # By design, which n / k^3 each method gets: in the first list some of its runs may fail and some
 # not; in the second all or none
@@ -39,7 +39,7 @@ PLAN: dict[tuple, dict[str, tuple]] = {
     ("relu", 0.05, "equal"): {
         ADAM: ((6.0, 12.0), (3.0, 24.0, 48.0)),
         LEAKY: ((6.0, 12.0, 24.0), (3.0, 48.0, 96.0)),
-        LEAKY_COOL: ((6.0, 12.0, 24.0), (3.0, 48.0, 96.0)),
+        FALLING: ((6.0, 12.0, 24.0), (3.0, 48.0, 96.0)),
         RAW: ((24.0, 48.0, 96.0), ()),
         L4: ((96.0, 200.0), (48.0,)),
         BOTH: ((6.0, 12.0, 24.0), (48.0, 96.0)),
@@ -67,16 +67,16 @@ CAPS = {
     ("identity", "skew", 16, ADAM): FEW,
     ("relu", "equal", 24, ADAM): 1,
     ("relu", "equal", 24, LEAKY): 1,
-    ("relu", "equal", 24, LEAKY_COOL): 1,
+    ("relu", "equal", 24, FALLING): 1,
     ("relu", "equal", 32, ADAM): 0,
     ("relu", "equal", 32, LEAKY): 0,
-    ("relu", "equal", 32, LEAKY_COOL): 0,
+    ("relu", "equal", 32, FALLING): 0,
 }
 MOST = {32: SOME, 48: FEW}  # data sets, by k
 TIMED = (
     ADAM,
     LEAKY,
-    LEAKY_COOL,
+    FALLING,
     BOTH,
 )  # whose seconds are compared beyond their first list, on so many, by k:
 CLEAR = {8: DATA_SETS, 12: DATA_SETS, 16: DATA_SETS, 24: SOME}

@@ -13,9 +13,9 @@ from moelib.experiments.frontier_plan import (
     BOTH,
     COLD,
     COOLED,
+    FALLING,
     L4,
     LEAKY,
-    LEAKY_COOL,
     MERGED,
     RAW,
 )
@@ -26,7 +26,7 @@ KINDS = {
     ADAM: "Adam",
     COLD: "Adam",
     LEAKY: "Adam",
-    LEAKY_COOL: "Adam",
+    FALLING: "Adam",
     COOLED: "EM",
     MERGED: "EM",
     RAW: "two losses",
@@ -196,7 +196,7 @@ def _winner(rows):
     best = rows[able].sort_values(["wait", "n"]).drop_duplicates("kind")
     first, others = best.iloc[0], best.iloc[1:]
     enough = rows[rows["data_sets"] >= COMPARED]["method"]
-    compared = enough.isin([ADAM, LEAKY, LEAKY_COOL]).any() and enough.eq(BOTH).any()
+    compared = enough.isin([ADAM, LEAKY, FALLING]).any() and enough.eq(BOTH).any()
     may = rows[(rows["kind"] != first["kind"]) & (~once | (rows["high"] >= SAFE))]
     return {
         "winner": first["kind"],

@@ -135,7 +135,7 @@ def error_constants(model, transforms, *, mu=0.5, solver="lbfgs"):
     Notes
     -----
     Labels are integrated by quadrature, the gate over a fixed random sample of inputs. Left out is
-    what the tilt of the estimated span lets in of the gate: it is zero where the fourth transform is
+    what the tilt of the estimated span lets in of the gate: zero where the fourth transform is
     uncorrelated with He_3 of the projection, as for even links and the identity, or the gates are
     zero, and one or two per cent behind a ReLU.
 

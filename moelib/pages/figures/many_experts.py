@@ -16,7 +16,7 @@ from moelib.pages.tables import show_table
 LOOKS = {
     "adam": ("Adam", PALETTE[1], "s"),
     "adam, leaky": ("Adam, leaky link at first", "#a85a12", "P"),
-    "adam, leaky and cool": ("Adam, leaky and cool", "#d9a066", "*"),
+    "adam, falling leak": ("Adam, falling leak", "#d9a066", "*"),
     "adam, cold": ("Adam, cold", "0.6", "x"),
     "em, cooling 0.01": ("EM that cools slowly", PALETTE[3], "D"),
     "em-split-merge": ("EM, split and merge", PALETTE[5], "X"),
