@@ -12,9 +12,11 @@ from moelib.experiments.frontier_plan import (
     BOTH,
     COLD,
     COOLED,
+    FALLING,
     FEW,
     HELD,
     L4,
+    LEAKY,
     METHODS,
     RAW,
     STREAM,
@@ -23,7 +25,7 @@ from moelib.experiments.frontier_plan import (
     n_data_sets,
 )
 from moelib.experiments.frontier_reading import borders, rates, raw_border, winners
-from moelib.experts import learn_experts
+from moelib.experts import error_constants, label_transforms, learn_experts
 from moelib.likelihood import held_noise
 from moelib.model import standard_model
 
@@ -88,6 +90,48 @@ def test_every_method_runs_and_the_climb_from_the_truth_is_right():
         row = frontier.found_row(found, truth)
         assert 0 <= row["found"] <= 8 and 0 <= row["e_reg"] <= 1
         assert method != TRUTH or (row["e_reg"] < 0.01 and row["found"] == 8)
+
+
+@pytest.mark.parametrize(
+    ("method", "noise", "first", "rest"),
+    [
+        (ADAM, 0.04, [], 25_600),
+        (LEAKY, 0.04, [0.2], 17_920),
+        (FALLING, 0.04, [0.175, 0.125, 0.075, 0.025], 6_144),
+        (BOTH, 0.02, [], 6000),
+        (COLD, 0.02, [], 6000),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_schedules_behind_a_relu(monkeypatch, method, noise, first, rest):
+    """Rate, steps and leaks of a cell, and a third of the steps far beyond the border."""
+    cell = SMALL | dict(link="relu", n=1000)
+    truth = frontier.design(cell)
+    X, y = truth.sample(1000, np.random.default_rng(0))
+    seen = []
+
+    def climb(sample, init, rng, *, steps, rate, **options):
+        slope = -init.link.value(np.array(-1.0))
+        seen.append((round(float(slope), 3), steps, rate))
+        return init, None
+
+    def last(cell, X, y, init, rng, schedule):
+        assert init.link.name == "relu"
+        seen.append((0.0, schedule[1], schedule[0]))
+        return init
+
+    monkeypatch.setattr(frontier, "gradient_climb", climb)
+    monkeypatch.setattr(frontier, "_climb", last)
+    data = (lambda: [(X, y)]), X, y
+    frontier.FITS[method](cell, truth, data, np.random.default_rng(1))
+    slopes, steps, rates = zip(*seen)
+    assert list(slopes) == [*first, 0.0] and steps[-1] == rest
+    np.testing.assert_allclose(rates, noise * 8 / 8**1.5)
+    total = sum(steps)
+    seen.clear()
+    frontier.FITS[method](cell | dict(n=49_000), truth, data, np.random.default_rng(1))
+    third = method != FALLING
+    assert sum(count for _, count, _ in seen) == (total // 3 if third else total)
 
 
 def test_row_counts_experts_and_bears_a_fit_without_numbers():
@@ -184,6 +228,19 @@ def test_a_kind_may_leave_samples_away():
     assert won.index.tolist() == [2, 4, 8] and won["wait"].tolist() == [1.0, 1.0, 0.5]
     assert won["used"].tolist() == [2, 2, 8] and won.loc[4, "rival_wait"] == 2.0
     assert won["compared"].tolist() == [False, True, True]
+
+
+def test_first_order_border_is_where_the_worst_expert_has_its_median_at_the_bound():
+    """Errors drawn anew, direction by direction."""
+    model = standard_model(18, 4)
+    made = label_transforms("identity", model.noise, kind="in-span", dimension=4)
+    inside, outside = error_constants(model, made, solver="orthonormal")
+    rng, spread = np.random.default_rng(7), np.sqrt(inside / 3)
+    z, w = rng.standard_normal((20_000, 3, 4)), rng.standard_normal((20_000, 14, 4))
+    squares = np.sum((z * spread) ** 2, axis=1) + np.sum((w * np.sqrt(outside / 14)) ** 2, axis=1)
+    bound = np.tan(np.arccos(0.95)) ** 2
+    worst = np.median((squares / raw_border(model)).max(axis=1))
+    np.testing.assert_allclose(worst, bound, rtol=0.03)
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
