@@ -40,6 +40,7 @@ from moelib.experiments.frontier_plan import (
     make_grid,
     n_data_sets,
 )
+from moelib.experiments.frontier_schedules import LEAKS, SIZE, schedule, warm_schedule
 from moelib.experiments.gradient_climb import gradient_climb
 from moelib.experts.learn import learn_experts_from_batches
 from moelib.likelihood.em import expectation_maximization
@@ -52,28 +53,10 @@ from moelib.model import GatedModel, standard_model
 from moelib.parameters import FreeParameters
 from moelib.validation import as_sample
 
-BATCH, SIZE = 20_000, 64  # samples of a streamed batch, and of a stochastic gradient
+BATCH = 20_000  # samples of a streamed batch
 FROM_RANDOM = (ADAM, LEAKY, FALLING, COOLED, MERGED, COLD)  # all from the same random experts
 REST = dict(max_iter=2000, tol=1e-7)
 SOLVERS: dict[str, dict] = {RAW: dict(solver="orthonormal"), L4: dict(mu=0.95)}
-
-# By link, noise and shares, how Adam climbs from random experts: the noise that its rate holds, and
-# steps over k^2; beyond ENOUGH samples a third of them.
-CLIMBS = {
-    ("identity", 0.05, "equal"): (0.15, 120),
-    ("identity", 0.5, "equal"): (0.15, 120),
-    ("identity", 0.05, "skew"): (0.05, 600),
-    ("relu", 0.05, "equal"): (0.04, 400),
-    ("tanh", 0.05, "equal"): (0.06, 240),
-}
-ENOUGH = {("identity", 0.05, "equal"): 5.1, ("identity", 0.5, "equal"): 16.0}  # samples over k^3
-ENOUGH_RELU = {(ADAM, 8): 20.0, (LEAKY, 8): 11.0}
-# a leak at first: its share of the steps, and its slopes there, one after the other
-LEAKS: dict[str, tuple] = {LEAKY: (0.3, [0.2]), FALLING: (0.4, [0.175, 0.125, 0.075, 0.025])}
-FALL = (0.04, 160)  # the noise and the steps of the second
-WARM = {0.05: 0.02, 0.5: 0.1}  # from the two losses, by noise: what the rate holds
-WARM_STEPS, LEAST_STEPS = 25, 6000  # over k^2; at least
-WARM_ENOUGH = {("identity", 0.05): 12.0, ("relu", 0.05): 40.0}  # samples over k^3: a third of them
 
 
 def design(cell):
@@ -96,15 +79,6 @@ def skewed_intercepts(k):
         c += logs - np.log(softmax(scores + c, axis=1).mean(axis=0))
         c -= c[-1]
     return c[:-1]
-
-
-def held_rate(temperature, k):
-    """The rate at which Adam's batches hold so much noise where d = 2k and shares are equal.
-
-    Up to second order :func:`moelib.likelihood.temperature.held_noise` says this, without any noise
-    in the data.
-    """
-    return float(temperature * np.sqrt(SIZE) / k**1.5)
 
 
 def run_cell(cell, seed, *, data_sets=DATA_SETS, methods=METHODS):
@@ -183,19 +157,8 @@ def _free(cell):
     return FreeParameters(intercepts=cell["shares"] == "skew")
 
 
-def _schedule(cell, method=ADAM):
-    """Rate and steps of Adam from random experts."""
-    kind, k = (cell["link"], cell["noise"], cell["shares"]), cell["k"]
-    temperature, steps = FALL if method == FALLING else CLIMBS[kind]
-    enough = ENOUGH.get(kind, np.inf)
-    if cell["link"] == "relu":
-        enough = ENOUGH_RELU.get((method, k), np.inf)
-    shorter = 3 if cell["n"] >= enough * k**3 else 1
-    return held_rate(temperature, k), steps * k**2 // shorter
-
-
-def _climb(cell, X, y, init, rng, schedule):
-    options = dict(zip(("learning_rate", "n_steps"), schedule, strict=True))
+def _climb(cell, X, y, init, rng, rate_and_steps):
+    options = dict(zip(("learning_rate", "n_steps"), rate_and_steps, strict=True))
     return joint_likelihood_sgd(X, y, init, rng, free=_free(cell), batch_size=SIZE, **options).model
 
 
@@ -203,12 +166,12 @@ def _adam(cell, truth, data, rng):
     _, X, y = data
     intercepts = _free(cell).intercepts
     init = random_start(X, y, cell["k"], rng, link=cell["link"], fit_intercept=intercepts)
-    return _climb(cell, X, y, init, rng, _schedule(cell))
+    return _climb(cell, X, y, init, rng, schedule(cell))
 
 
 def _leaky(method, cell, truth, data, rng):
     """Adam with a leaky link at a constant rate, then with the true link and a half cosine."""
-    (_, X, y), (rate, steps) = data, _schedule(cell, method)
+    (_, X, y), (rate, steps) = data, schedule(cell, method)
     share, slopes = LEAKS[method]
     part, sample = int(share * steps / len(slopes)), as_sample(X, y)
     model = random_start(X, y, cell["k"], rng, link="leaky_relu")
@@ -259,9 +222,7 @@ def _warm(cell, data, experts, rng):
     """From these experts and indifferent gates, with a noise of 0.3 standard deviations."""
     (_, X, y), k = data, cell["k"]
     init = GatedModel(experts, np.zeros((k - 1, 2 * k)), 0.3 * float(np.std(y)), cell["link"])
-    enough = WARM_ENOUGH.get((cell["link"], cell["noise"]), np.inf)
-    steps = max(LEAST_STEPS, WARM_STEPS * k**2) // (3 if cell["n"] >= enough * k**3 else 1)
-    return _climb(cell, X, y, init, rng, (held_rate(WARM[cell["noise"]], k), steps))
+    return _climb(cell, X, y, init, rng, warm_schedule(cell))
 
 
 FITS: dict[str, Callable] = {

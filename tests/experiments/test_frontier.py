@@ -25,6 +25,7 @@ from moelib.experiments.frontier_plan import (
     n_data_sets,
 )
 from moelib.experiments.frontier_reading import borders, rates, raw_border, winners
+from moelib.experiments.frontier_schedules import SIZE, held_rate
 from moelib.experts import error_constants, label_transforms, learn_experts
 from moelib.likelihood import held_noise
 from moelib.model import standard_model
@@ -66,8 +67,8 @@ def test_unequal_shares_fall_geometrically_to_a_quarter_of_the_equal_one():
 
 @pytest.mark.parametrize("k", [8, 24])
 def test_rate_holds_the_noise_that_it_is_named_for(k):
-    rate = frontier.held_rate(0.15, k)
-    assert np.isclose(held_noise(rate, frontier.SIZE, np.full(k, 1 / k), 2 * k), 0.15)
+    rate = held_rate(0.15, k)
+    assert np.isclose(held_noise(rate, SIZE, np.full(k, 1 / k), 2 * k), 0.15)
 
 
 def test_a_row_does_not_depend_on_what_else_runs():

@@ -204,11 +204,11 @@ def explore_frontier(won, rates, designs):
 
 
 def _columns(cells):
-    """The sizes over k^3, those within 5 % taken as one."""
+    """The sizes over k^3, those within 10 % taken as one."""
     k, n = (cells.index.get_level_values(name).to_numpy(float) for name in "kn")
     sizes: list[float] = []
     for x in np.unique(n / k**3):
-        if x <= FURTHEST and (not sizes or x > 1.05 * sizes[-1]):
+        if x <= FURTHEST and (not sizes or x > 1.1 * sizes[-1]):
             sizes.append(x)
     return sizes
 
