@@ -19,7 +19,17 @@ import pytest
 import torch
 
 import moelib
-from moelib import bounds, experts, gates, hermite, likelihood, losses, metrics, quadrature
+from moelib import (
+    bounds,
+    estimator,
+    experts,
+    gates,
+    hermite,
+    likelihood,
+    losses,
+    metrics,
+    quadrature,
+)
 from moelib import data as batches_of
 from moelib.experts.reduction import Reduction
 from moelib.experts.transforms import KINDS
@@ -132,9 +142,13 @@ def fitted(X, y, sample_weight, **settings):
     return fit.model_, fit.predict(X), fit.log_density(X, y), fit.posterior(X, y), criteria
 
 
+def certified(**arguments):
+    return estimator.certificate_of(n_draws=20, **arguments).table.to_numpy()
+
+
 def chosen(X, y, **options):
-    estimator = moelib.MixtureOfExperts(method="em", n_init=1, random_state=0)
-    return moelib.choose_n_experts(estimator, X, y, **options).table["bic"].tolist()
+    em = moelib.MixtureOfExperts(method="em", n_init=1, random_state=0)
+    return moelib.choose_n_experts(em, X, y, **options).table["bic"].tolist()
 
 
 @dataclasses.dataclass
@@ -195,6 +209,10 @@ CASES = {
     "GatedModel, its methods": case(looks, **DATA),
     "GatedModel.sample": case(MODEL.sample, n=5, rng=rng),
     "GatedModel.sample_labels": case(MODEL.sample_labels, X=X, rng=rng),
+    "certificate_of": case(certified, model=MODEL, **WEIGHTED, rng=rng),
+    "held_noise": case(
+        likelihood.held_noise, rate=0.02, batch_size=64, shares=np.array([0.4, 0.6]), n_features=4
+    ),
     "standard_model": case(moelib.standard_model, d=4, n_experts=2),
     "random_model": case(moelib.random_model, d=4, n_experts=2, rng=rng),
     "match_experts": case(metrics.match_experts, A=A, A_true=V),
@@ -379,7 +397,7 @@ NO_DATA = set(
     CriticalPoint POINT_KINDS GateCurvature StandardErrors StationaryPoint drop_expert MomentBound
     posterior_bound cube_bound lost_curvature gate_bound TwoLossBound least_samples RequiredSamples
     check_two_loss_inputs Summary parameter_table Selection with_twin row_blocks gaussian_rule
-    hermite_moments label_moment mean_slope joint_rule
+    hermite_moments label_moment mean_slope joint_rule Certificate
     """.split()
 )
 

@@ -47,7 +47,6 @@ from moelib.likelihood.em import expectation_maximization
 from moelib.likelihood.minibatch import joint_likelihood_sgd
 from moelib.likelihood.split_merge import split_merge_em
 from moelib.likelihood.starts import random_start
-from moelib.links import Link
 from moelib.metrics import expert_angles, regressor_error
 from moelib.model import GatedModel, standard_model
 from moelib.parameters import FreeParameters
@@ -176,18 +175,20 @@ def _leaky(method, cell, truth, data, rng):
     part, sample = int(share * steps / len(slopes)), as_sample(X, y)
     model = random_start(X, y, cell["k"], rng, link="leaky_relu")
     for slope in slopes:
-        model = replace(model, link=_leaky_link(slope))
+        model = replace(model, link=_with_leak(model.link, slope))
         options = dict(size=SIZE, steps=part, rate=rate, cosine=False)
         model, _ = gradient_climb(sample, model, rng, **options)
     rest = steps - part * len(slopes)
     return _climb(cell, X, y, replace(model, link=truth.link), rng, (rate, rest))
 
 
-def _leaky_link(slope):
-    return Link(
-        "leaky_relu",
+def _with_leak(link, slope):
+    """The link with this slope on negative inputs."""
+    return replace(
+        link,
         value=lambda t: np.where(t > 0, t, slope * t),
         derivative=lambda t: np.where(t > 0, 1.0, slope),
+        torch_value=None,
     )
 
 

@@ -171,7 +171,7 @@ def explore_frontier(won, rates, designs):
 
     def draw(design, tiles):
         words = {"xlabel": "samples over $k^3$", "ylabel": "experts k"}
-        figure, (ax,) = panels([""], (8.4, 5.4), **words)
+        figure, (ax,) = panels([""], (8.2, 4.4), **words)
         cells = rates.loc[designs[design]]
         ks, columns = sorted(set(cells.index.get_level_values("k"))), _columns(cells)
         ax.set(xlim=(-0.6, len(columns) - 0.4), ylim=(-0.6, max(len(ks), 4) - 0.4))

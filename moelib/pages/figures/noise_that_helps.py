@@ -87,6 +87,7 @@ def draw_held_noise(said, seen, groups, slack):
     Returns
     -------
     figure : Figure
+        On logarithmic axes, with agreement as a line and the band about it.
     """
     figure, ax = panel((5.6, 4.2), xlabel="noise held, foretold", ylabel="noise held, seen")
     ends = np.array([0.8 * np.min(said), 1.25 * np.max(said)])
