@@ -1,8 +1,13 @@
 """What tests of stored experiments share: the tables, and their rows computed again."""
 
+import re
+
 import pytest
 
 from moelib.experiments import EXPERIMENTS, cell_name, read_table, tables
+
+# cells that were left out for their seconds; the page that reads the table names them
+NOT_RUN = {"frontier": []}
 
 
 @pytest.fixture(scope="session")
@@ -11,7 +16,9 @@ def stored_table():
 
     def read(name):
         table = read_table(name)
-        assert list(table["cell"].unique()) == [cell_name(c) for c in EXPERIMENTS[name].grid]
+        cells = [cell_name(cell) for cell in EXPERIMENTS[name].grid]
+        due = [cell for cell in cells if not any(re.search(p, cell) for p in NOT_RUN.get(name, []))]
+        assert list(table["cell"].unique()) == due
         return table
 
     return read
